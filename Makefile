@@ -1,0 +1,37 @@
+# Only Python 3 and make are assumed. uv is installed into .uv/ where it is missing.
+.DEFAULT_GOAL := help
+.PHONY: help run test check format fresh
+
+# A uv on the PATH may be a version manager's shim that does not start: ask it.
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
+PYTHON3 := $(shell for p in python3 python python3.13 /usr/bin/python3; do \
+	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 9))' >/dev/null 2>&1 && echo $$p && break; done)
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/.ready ## Run the shop: three regions on this machine
+	@exec .venv/bin/python manage.py up $(ARGS)
+
+test: .venv/.ready ## Run every test (make test ARGS="-k cart" for some)
+	@exec .venv/bin/python -m pytest $(ARGS)
+
+check: .venv/.ready ## Format, lint, types, import arrows, migrations, templates, compose file
+	@exec .venv/bin/python tests/check.py
+
+format: .venv/.ready ## Put the code into the house's format
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/djade --target-version 6.1 $$(git ls-files '*/templates/*.html')
+
+fresh: .venv/.ready ## Run the shop with new data
+	@exec .venv/bin/python manage.py up --fresh $(ARGS)
+
+.venv/.ready: uv.lock pyproject.toml .python-version | $(if $(filter .uv/bin/uv,$(UV)),.uv/bin/uv)
+	@$(UV) sync --frozen --quiet
+	@touch $@
+
+.uv/bin/uv:
+	@echo "Installing uv into .uv/ …"
+	@$(PYTHON3) -m venv .uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv

@@ -1,0 +1,113 @@
+"""Placing an order: stock, order and an empty cart in one transaction."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from orders.delivery import delivery_price
+from orders.errors import EmptyCart, NotForSale
+from orders.models import Order, OrderLine, OrderStatusChange
+from shop.models import Cart, CartLine, Customer, Price
+from shop.money import Money
+from shop.services.stock import allocate_stock
+
+HOLD: Final = {Order.Payment.INVOICE: timedelta(days=14), Order.Payment.CASH: None}
+"""How long an unpaid order keeps its stock; None where payment comes with the parcel."""
+
+
+@dataclass(frozen=True)
+class OrderDetails:
+    """What the shopper tells at checkout, validated by a form or the API's schema."""
+
+    email: str
+    name: str
+    line1: str
+    line2: str
+    city: str
+    postcode: str
+    country: str
+    delivery_method: str
+    payment_method: str
+    currency: str
+
+
+@transaction.atomic
+def place_order(*, cart: Cart | None, customer: Customer | None, details: OrderDetails) -> Order:
+    """Turn the cart into an order.
+
+    Call it inside `idempotent(...)`. Raises EmptyCart, NotForSale, OutOfStock; then nothing has
+    changed. The cart is read under its lock, so that a second tab finds it empty.
+    """
+    cart = Cart.objects.select_for_update().filter(pk=cart.pk).first() if cart else None
+    lines = list(cart.lines.select_related("variant__product")) if cart else []
+    if cart is None or not lines:
+        raise EmptyCart
+    priced = _price_lines(lines, details.currency)
+    allocate_stock({line.variant_id: line.quantity for line in lines})
+    order = _write_order(priced, customer, details)
+    cart.lines.all().delete()
+    Cart.objects.filter(pk=cart.pk).update(version=F("version") + 1)
+    return order
+
+
+def _price_lines(lines: list[CartLine], currency: str) -> list[tuple[CartLine, Money]]:
+    prices = {
+        price.variant_id: price.money
+        for price in Price.objects.filter(
+            variant__in=[line.variant_id for line in lines], currency=currency
+        )
+    }
+    for line in lines:
+        variant = line.variant
+        on_sale = variant.is_active and variant.product.is_active
+        if line.variant_id not in prices or not on_sale:
+            raise NotForSale(variant.sku, variant.product.name)
+    return [(line, prices[line.variant_id]) for line in lines]
+
+
+def _write_order(
+    priced: list[tuple[CartLine, Money]], customer: Customer | None, details: OrderDetails
+) -> Order:
+    subtotal = Money(0, details.currency)
+    for line, price in priced:
+        subtotal += price * line.quantity
+    delivery = delivery_price(details.delivery_method, subtotal)
+    hold = HOLD[Order.Payment(details.payment_method)]
+    order = Order.objects.create(
+        customer=customer,
+        email=details.email,
+        name=details.name,
+        line1=details.line1,
+        line2=details.line2,
+        city=details.city,
+        postcode=details.postcode,
+        country=details.country,
+        currency=details.currency,
+        delivery_method=details.delivery_method,
+        payment_method=details.payment_method,
+        subtotal_amount=subtotal.amount,
+        delivery_amount=delivery.amount,
+        total_amount=(subtotal + delivery).amount,
+        expires_at=timezone.now() + hold if hold else None,
+        region=settings.ANYPORT_REGION,
+    )
+    OrderLine.objects.bulk_create(
+        OrderLine(
+            order=order,
+            variant=line.variant,
+            sku=line.variant.sku,
+            name=line.variant.product.name,
+            options=line.variant.options,
+            quantity=line.quantity,
+            unit_amount=price.amount,
+            total_amount=(price * line.quantity).amount,
+        )
+        for line, price in priced
+    )
+    OrderStatusChange.objects.create(order=order, to_status=order.status, actor=customer)
+    return order

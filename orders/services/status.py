@@ -1,0 +1,72 @@
+"""An order's life: conditional updates with an audit row, stock and an event."""
+
+from typing import Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from orders.errors import WrongStatus
+from orders.models import Order, OrderStatusChange
+from realtime.publish import publish
+from shop.models import Customer
+from shop.services.stock import release_stock, ship_stock
+
+Status = Order.Status
+
+ALLOWED_FROM: Final[dict[str, tuple[str, ...]]] = {
+    Status.PAID: (Status.PENDING,),
+    Status.FULFILLED: (Status.PENDING, Status.PAID),
+    Status.CANCELLED: (Status.PENDING,),
+    Status.REFUNDED: (Status.PAID, Status.FULFILLED),
+}
+"""`fulfilled` follows `pending` for cash on delivery, which is paid at the door."""
+
+
+@transaction.atomic
+def change_status(*, order: Order, to: str, actor: Customer | None = None, note: str = "") -> Order:
+    """Move the order on, with what that means for stock, the audit trail and open tabs.
+
+    Raises WrongStatus if the order is not (any more) where this step starts. Two clicks at once
+    give one step: the loser of the conditional update sees the winner's status.
+    """
+    for origin in ALLOWED_FROM.get(to, ()):
+        if Order.objects.filter(pk=order.pk, status=origin).update(status=to):
+            break
+    else:
+        order.refresh_from_db(fields=["status"])
+        raise WrongStatus(order.number, order.status, to)
+    order.status = to
+    _move_stock(order, origin, to)
+    OrderStatusChange.objects.create(
+        order=order, from_status=origin, to_status=to, actor=actor, note=note
+    )
+    publish(
+        audience=f"order:{order.number}",
+        kind="order.status",
+        payload={"number": order.number, "status": to},
+    )
+    return order
+
+
+def _move_stock(order: Order, origin: str, to: str) -> None:
+    units = dict(order.lines.values_list("variant_id", "quantity"))
+    if to == Status.FULFILLED:
+        ship_stock(units)
+    elif to == Status.CANCELLED or (to == Status.REFUNDED and origin == Status.PAID):
+        release_stock(units)
+
+
+def cancel_expired_orders(*, limit: int = 500) -> int:
+    """Cancel unpaid orders past their hold and give their stock back. Returns how many.
+
+    Each order is a transaction of its own: one that was paid meanwhile is left alone.
+    """
+    expired = Order.objects.filter(status=Status.PENDING, expires_at__lt=timezone.now())
+    cancelled = 0
+    for order in expired.order_by("expires_at")[:limit]:
+        try:
+            change_status(order=order, to=Status.CANCELLED, note="Not paid in time")
+        except WrongStatus:
+            continue
+        cancelled += 1
+    return cancelled

@@ -1,0 +1,4 @@
+"""Owns the session engine.
+
+Imports storage. Never knows what the shop keeps in a session.
+"""

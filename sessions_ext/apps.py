@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class SessionsExtConfig(AppConfig):
+    name = "sessions_ext"

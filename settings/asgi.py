@@ -1,0 +1,27 @@
+"""WebSockets only: `granian --interface asgi settings.asgi:application`.
+
+HTTP is served over WSGI by processes of its own, several times faster for synchronous views;
+what reaches this application over HTTP is the front door asking for its health.
+"""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings.production")
+django_application = get_asgi_application()
+
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402
+
+from realtime.routing import websocket_urlpatterns  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {
+        "http": django_application,
+        "websocket": AllowedHostsOriginValidator(
+            CookieMiddleware(SessionMiddleware(URLRouter(websocket_urlpatterns)))
+        ),
+    }
+)

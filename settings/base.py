@@ -1,0 +1,322 @@
+"""What is true in every environment. Values that differ come from typed variables.
+
+Nothing here has a default for a secret: `local` brings the embedded stack's, `production`
+brings none.
+"""
+
+from pathlib import Path
+
+from django.utils.csp import CSP
+from django.utils.translation import gettext_lazy as _
+
+from settings.env import (
+    env_bool,
+    env_hosts,
+    env_int,
+    env_keys,
+    env_list,
+    env_regions,
+    env_secret,
+    env_str,
+    refuse,
+)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- Regions -------------------------------------------------------------------------------
+ANYPORT_REGIONS = env_regions("ANYPORT_REGIONS")
+ANYPORT_REGION = env_str("ANYPORT_REGION", what=f"one of {', '.join(ANYPORT_REGIONS)}")
+if ANYPORT_REGION not in ANYPORT_REGIONS:
+    refuse("ANYPORT_REGION", f"is {ANYPORT_REGION!r}, not one of {', '.join(ANYPORT_REGIONS)}.")
+COORDINATION_REGION = env_str("COORDINATION_REGION", next(iter(ANYPORT_REGIONS)))
+if COORDINATION_REGION not in ANYPORT_REGIONS:
+    refuse("COORDINATION_REGION", f"is not one of {', '.join(ANYPORT_REGIONS)}.")
+# Prefix of every bucket, table and Redis key, so that installations can share a store.
+ANYPORT_NAMESPACE = env_str("ANYPORT_NAMESPACE", "anyport")
+ANYPORT_URL = env_str("ANYPORT_URL", what="the public address, https://shop.example").rstrip("/")
+
+# --- Applications --------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "channels",
+    "django_htmx",
+    "ninja",
+    "regions",
+    "storage",
+    "sessions_ext",
+    "realtime",
+    "jobs",
+    "shop",
+    "orders",
+    "failover",
+]
+
+MIDDLEWARE = [
+    "regions.middleware.region_header",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "settings.urls"
+WSGI_APPLICATION = "settings.wsgi.application"
+ASGI_APPLICATION = "settings.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "shop.context.storefront",
+            ],
+        },
+    },
+]
+
+# --- Security ------------------------------------------------------------------------------
+SECRET_KEY = env_secret("SECRET_KEY")
+SESSION_KEYS = env_keys("SESSION_KEYS")
+_public_host = ANYPORT_URL.partition("://")[2].partition(":")[0]
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", [_public_host])
+CSRF_TRUSTED_ORIGINS = [ANYPORT_URL]
+X_FRAME_OPTIONS = "DENY"
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+    "manifest-src": [CSP.SELF],
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+# --- Database (§5) -------------------------------------------------------------------------
+# libpq tries the hosts in turn and keeps the one that accepts writes, so a promotion needs
+# no configuration change. A pooled connection is asked for its role before each use: after
+# a promotion `SELECT 1` still succeeds on the demoted server.
+DATABASE_HOSTS = env_hosts("DATABASE_HOSTS")
+DATABASE_LOCAL_HOST = env_hosts("DATABASE_LOCAL_HOST", DATABASE_HOSTS[:1])[0]
+_replica_hosts = [
+    DATABASE_LOCAL_HOST,
+    *(host for host in DATABASE_HOSTS if host != DATABASE_LOCAL_HOST),
+]
+_database = {
+    "ENGINE": "regions.postgres",
+    "NAME": env_str("DATABASE_NAME", "anyport"),
+    "USER": env_str("DATABASE_USER", "anyport"),
+    "PASSWORD": env_str("DATABASE_PASSWORD", what="the database password"),
+    "CONN_HEALTH_CHECKS": True,
+}
+_libpq = {
+    "connect_timeout": 2,  # seconds a host; libpq takes nothing below 2
+    "tcp_user_timeout": 2000,
+    "keepalives_idle": 2,
+    "keepalives_interval": 1,
+    "keepalives_count": 2,
+    "application_name": f"anyport-{ANYPORT_REGION}",
+}
+_timeouts = (
+    "-c statement_timeout=8000 -c lock_timeout=4000 -c idle_in_transaction_session_timeout=15000"
+)
+_pool = {
+    "min_size": env_int("DATABASE_POOL_MIN", 0),
+    "max_size": env_int("DATABASE_POOL_MAX", 8),
+    "timeout": 2.5,
+    "max_idle": 120,
+    "max_lifetime": 1800,
+    "reconnect_timeout": 1,
+    "num_workers": 1,
+}
+DATABASES = {
+    "default": _database
+    | {
+        "HOST": ",".join(host for host, _ in DATABASE_HOSTS),
+        "PORT": ",".join(str(port) for _, port in DATABASE_HOSTS),
+        "OPTIONS": _libpq
+        | {
+            "target_session_attrs": "read-write",
+            "options": _timeouts,
+            "pool": _pool,
+        },
+    },
+    "replica": _database
+    | {
+        "HOST": ",".join(host for host, _ in _replica_hosts),
+        "PORT": ",".join(str(port) for _, port in _replica_hosts),
+        "OPTIONS": _libpq
+        | {
+            "target_session_attrs": "any",
+            "options": f"{_timeouts} -c default_transaction_read_only=on",
+            "pool": _pool,
+        },
+        "TEST": {"MIRROR": "default"},
+    },
+}
+DATABASE_ROUTERS = ["regions.routing.ReplicaRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Redis (§5): sessions, cache, broker, channel layer ---------------------------------------
+REDIS_URL = env_str("REDIS_URL", "")
+REDIS_SENTINELS = env_hosts("REDIS_SENTINELS", []) if not REDIS_URL else []
+if not REDIS_URL and not REDIS_SENTINELS:
+    refuse("REDIS_URL", "and REDIS_SENTINELS are both missing: set one of them.")
+REDIS_MASTER_NAME = env_str("REDIS_MASTER_NAME", "anyport")
+REDIS_LOCAL_URL = env_str("REDIS_LOCAL_URL", REDIS_URL)
+REDIS_DB = env_int("REDIS_DB", 0)
+REDIS_TIMEOUTS = {"socket_connect_timeout": 0.5, "socket_timeout": 2.0}  # seconds
+REDIS_SENTINEL_TIMEOUTS = {"socket_connect_timeout": 0.3, "socket_timeout": 0.5}
+
+if REDIS_SENTINELS:
+    CELERY_BROKER_URL = ";".join(
+        f"sentinel://{host}:{port}/{REDIS_DB}" for host, port in REDIS_SENTINELS
+    )
+    _channel_host: dict[str, object] = {
+        "sentinels": [tuple(sentinel) for sentinel in REDIS_SENTINELS],
+        "sentinel_kwargs": REDIS_SENTINEL_TIMEOUTS,
+        "master_name": REDIS_MASTER_NAME,
+    }
+else:
+    CELERY_BROKER_URL = f"{REDIS_URL}/{REDIS_DB}"
+    _channel_host = {"address": f"{REDIS_URL}/{REDIS_DB}"}
+
+# django-redis takes its client from our helper, so time-outs and retries have one home.
+DJANGO_REDIS_CONNECTION_FACTORY = "storage.redis.DjangoRedisConnectionFactory"
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": "primary",
+        "KEY_PREFIX": ANYPORT_NAMESPACE,
+        "OPTIONS": {"SERIALIZER": "django_redis.serializers.json.JSONSerializer"},
+    }
+}
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {
+            "hosts": [_channel_host | REDIS_TIMEOUTS],
+            "prefix": f"{ANYPORT_NAMESPACE}-{REDIS_DB}",
+        },
+    }
+}
+
+# --- Sessions (§6) ---------------------------------------------------------------------------
+SESSION_ENGINE = "sessions_ext.engine"
+SESSION_COOKIE_NAME = "SESSION"
+SESSION_COOKIE_AGE = 24 * 60 * 60
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "shop.views.errors.csrf_failure"
+# A cookie, so that a message needs no session and is shown by whichever region comes next.
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+
+# --- AWS: S3 and DynamoDB (§7) -----------------------------------------------------------------
+AWS_ENDPOINT_URL = env_str("AWS_ENDPOINT_URL", "") or None
+AWS_TIMEOUTS = {"connect_timeout": 1, "read_timeout": 2}  # seconds, each of at most two tries
+# Where browsers reach the public bucket: the CDN, or locally the front door.
+ASSETS_URL = env_str("ASSETS_URL", f"{ANYPORT_URL}/assets/")
+STORAGES = {
+    "default": {"BACKEND": "storage.files.UploadsStorage"},
+    "assets": {"BACKEND": "storage.files.AssetsStorage"},
+    "backups": {"BACKEND": "storage.files.BackupsStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- Static files ----------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env_str("STATIC_ROOT", str(BASE_DIR / ".anyport" / "static")))
+
+# --- Accounts ----------------------------------------------------------------------------------
+AUTH_USER_MODEL = "shop.Customer"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = False
+ACCOUNT_SESSION_REMEMBER = True
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "orders:account"
+ACCOUNT_LOGOUT_REDIRECT_URL = "shop:home"
+
+# --- E-mail ------------------------------------------------------------------------------------
+DEFAULT_FROM_EMAIL = env_str("DEFAULT_FROM_EMAIL", f"Anyport <orders@{_public_host}>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_TIMEOUT = 5
+
+# --- Language, time, money -----------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hant", _("Traditional Chinese")), ("ja", _("Japanese"))]
+LOCALE_PATHS = [BASE_DIR / "shop" / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+SHOP_CURRENCIES = ["TWD", "JPY", "SGD", "USD"]
+SHOP_DEFAULT_CURRENCY = "TWD"
+
+# --- Jobs (§10) ------------------------------------------------------------------------------------
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = ANYPORT_NAMESPACE
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "master_name": REDIS_MASTER_NAME,
+    "visibility_timeout": 600,
+    "global_keyprefix": f"{ANYPORT_NAMESPACE}:celery:",
+    "sentinel_kwargs": REDIS_SENTINEL_TIMEOUTS,
+    **REDIS_TIMEOUTS,
+}
+CELERY_TIMEZONE = "UTC"
+
+# --- Logging: to standard error, for whatever collects it ----------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "format": f"%(asctime)s %(levelname)s {ANYPORT_REGION} %(name)s: %(message)s",
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
+}
+
+DEBUG = env_bool("DEBUG", False)

@@ -1,0 +1,25 @@
+"""Production: every secret is required, cookies and transport are strict."""
+
+from settings.base import *  # noqa: F403
+from settings.env import env_bool, env_int, env_str
+
+DEBUG = False
+
+# --- Transport ---------------------------------------------------------------------------------
+SECURE_SSL_REDIRECT = True
+# The orchestrator asks for health over plain HTTP inside the network.
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
+
+# --- E-mail --------------------------------------------------------------------------------------
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST = env_str("EMAIL_HOST", what="the SMTP server")
+EMAIL_PORT = env_int("EMAIL_PORT", 587)
+EMAIL_HOST_USER = env_str("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env_str("EMAIL_HOST_PASSWORD", what="the SMTP password")
+EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", True)

@@ -1,0 +1,17 @@
+"""Tests: the embedded stack that `tests/stack.py` started, with names of our own inside it.
+
+The live processes of that stack keep their own database, Redis database, buckets and tables.
+"""
+
+import os
+
+os.environ["ANYPORT_NAMESPACE"] = "anyport-test"
+os.environ["REDIS_DB"] = "1"
+
+from settings.local import *  # noqa: F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+STORAGES["staticfiles"] = {  # noqa: F405
+    "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+}

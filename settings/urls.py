@@ -1,0 +1,15 @@
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("health/", include("regions.urls")),
+    path("admin/", admin.site.urls),
+    path("accounts/", include("allauth.urls")),
+    path("", include("orders.urls")),
+    path("", include("shop.urls")),
+]
+
+handler400 = "shop.views.errors.bad_request"
+handler403 = "shop.views.errors.permission_denied"
+handler404 = "shop.views.errors.not_found"
+handler500 = "shop.views.errors.server_error"

@@ -1,0 +1,22 @@
+"""What every page of the storefront shows: currency, cart count, categories, region."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from regions.regions import this_region
+from shop.preferences import current_currency
+from shop.services.cart import SESSION_COUNT
+
+
+def storefront(request: HttpRequest) -> dict[str, Any]:
+    """Context processor. Asks the session and the cache, never the writer."""
+    if not hasattr(request, "session"):  # an error page of a request that never got that far
+        return {"region": this_region()}
+    return {
+        "cart_count": request.session.get(SESSION_COUNT, 0),
+        "currencies": settings.SHOP_CURRENCIES,
+        "currency": current_currency(request),
+        "region": this_region(),
+    }

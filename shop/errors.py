@@ -1,0 +1,29 @@
+"""What can go wrong in the shop. Errors carry data; views and templates write the sentence."""
+
+
+class ShopError(Exception):
+    """A request the shop understood and must decline."""
+
+
+class UnknownSku(ShopError):
+    def __init__(self, sku: str) -> None:
+        super().__init__(sku)
+        self.sku = sku
+
+
+class BadQuantity(ShopError):
+    """A quantity outside 0 (remove) … MAX_QUANTITY."""
+
+    def __init__(self, quantity: int) -> None:
+        super().__init__(quantity)
+        self.quantity = quantity
+
+
+class OutOfStock(ShopError):
+    """Fewer units than asked for. `available` was true at the moment of asking."""
+
+    def __init__(self, sku: str, name: str, available: int) -> None:
+        super().__init__(sku, available)
+        self.sku = sku
+        self.name = name
+        self.available = available

@@ -1,0 +1,131 @@
+"""Carts: finding a shopper's, changing lines, joining two."""
+
+from typing import Final
+
+from django.contrib.sessions.backends.base import SessionBase
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F, Sum
+from django.db.models.functions import Least
+from django.http import HttpRequest
+
+from shop.errors import BadQuantity, UnknownSku
+from shop.models import Cart, CartLine, Customer, Variant
+from shop.models.cart import MAX_QUANTITY
+
+SESSION_CART: Final = "cart"
+"""Session: id of a guest's cart."""
+SESSION_COUNT: Final = "cart_count"
+"""Session: units in the cart as of the last change, so that a page's header asks no database."""
+
+
+def find_cart(request: HttpRequest) -> Cart | None:
+    """The shopper's cart, or None while they have none (or theirs expired)."""
+    if isinstance(request.user, Customer):
+        return Cart.objects.filter(customer=request.user).first()
+    return _guest_cart(request.session)
+
+
+def get_or_create_cart(request: HttpRequest) -> Cart:
+    """The shopper's cart, made and remembered if need be."""
+    if isinstance(request.user, Customer):
+        return Cart.objects.get_or_create(customer=request.user)[0]
+    cart = _guest_cart(request.session)
+    if cart is None:
+        cart = Cart.objects.create()
+        request.session[SESSION_CART] = str(cart.pk)
+    return cart
+
+
+def _guest_cart(session: SessionBase) -> Cart | None:
+    cart_id = session.get(SESSION_CART)
+    if cart_id is None:
+        return None
+    try:
+        return Cart.objects.filter(pk=cart_id, customer=None).first()
+    except ValidationError:  # not a UUID: a session from another version of the shop
+        return None
+
+
+def count_units(cart: Cart) -> int:
+    return cart.lines.aggregate(units=Sum("quantity", default=0))["units"]
+
+
+def remember_count(request: HttpRequest, cart: Cart | None) -> int:
+    """Put the number of units into the session, if it changed. Returns it."""
+    units = count_units(cart) if cart else 0
+    if request.session.get(SESSION_COUNT, 0) != units:
+        request.session[SESSION_COUNT] = units
+    return units
+
+
+def find_variant(sku: str) -> Variant:
+    """A variant on sale. Raises UnknownSku."""
+    variant = (
+        Variant.objects.select_related("product")
+        .filter(sku=sku.replace("\x00", ""), is_active=True, product__is_active=True)
+        .first()
+    )
+    if variant is None:
+        raise UnknownSku(sku)
+    return variant
+
+
+@transaction.atomic
+def add_item(*, cart: Cart, sku: str, quantity: int) -> CartLine:
+    """Add units to what the cart holds, up to MAX_QUANTITY. Stock is taken at checkout.
+
+    Raises UnknownSku, BadQuantity.
+    """
+    if not 1 <= quantity <= MAX_QUANTITY:
+        raise BadQuantity(quantity)
+    variant = find_variant(sku)
+    _touch(cart)
+    line, created = CartLine.objects.get_or_create(
+        cart=cart, variant=variant, defaults={"quantity": quantity}
+    )
+    if not created:
+        CartLine.objects.filter(pk=line.pk).update(
+            quantity=Least(F("quantity") + quantity, MAX_QUANTITY)
+        )
+        line.refresh_from_db()
+    return line
+
+
+@transaction.atomic
+def set_quantity(*, cart: Cart, sku: str, quantity: int) -> None:
+    """Make the line hold this many units; 0 removes it. Raises UnknownSku, BadQuantity."""
+    if not 0 <= quantity <= MAX_QUANTITY:
+        raise BadQuantity(quantity)
+    _touch(cart)
+    lines = CartLine.objects.filter(cart=cart, variant__sku=sku.replace("\x00", ""))
+    changed = lines.update(quantity=quantity) if quantity else lines.delete()[0]
+    if not changed:
+        raise UnknownSku(sku)
+
+
+@transaction.atomic
+def merge_guest_cart(*, session: SessionBase, customer: Customer) -> Cart | None:
+    """Join the session's guest cart to the customer's: quantities add up, nothing is dropped.
+
+    The guest cart is gone with the same commit, so a repeated log-in adds nothing twice.
+    """
+    guest = _guest_cart(session)
+    session.pop(SESSION_CART, None)
+    if guest is None:
+        return Cart.objects.filter(customer=customer).first()
+    guest = Cart.objects.select_for_update().filter(pk=guest.pk).first()
+    cart, _ = Cart.objects.get_or_create(customer=customer)
+    if guest is None:  # another request of this browser joined it a moment ago
+        return cart
+    for line in guest.lines.select_related("variant"):
+        if line.variant.is_active:
+            add_item(cart=cart, sku=line.variant.sku, quantity=line.quantity)
+    guest.delete()
+    return cart
+
+
+def _touch(cart: Cart) -> None:
+    """Count the change. The update also locks the row, so changes to one cart queue up."""
+    Cart.objects.filter(pk=cart.pk).update(version=F("version") + 1)
+    cart.version += 1

@@ -1,0 +1,17 @@
+"""What the shop does when somebody logs in."""
+
+from typing import Any
+
+from django.contrib.auth.signals import user_logged_in
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from shop.models import Customer
+from shop.services.cart import merge_guest_cart, remember_count
+
+
+@receiver(user_logged_in)
+def join_carts(sender: Any, request: HttpRequest, user: Customer, **kwargs: Any) -> None:
+    """The guest's cart joins the customer's."""
+    cart = merge_guest_cart(session=request.session, customer=user)
+    remember_count(request, cart)

@@ -1,0 +1,22 @@
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("home")
+
+
+@require_safe
+def category(request: HttpRequest, slug: str) -> HttpResponse:
+    return HttpResponse(slug)
+
+
+@require_safe
+def product(request: HttpRequest, slug: str) -> HttpResponse:
+    return HttpResponse(slug)
+
+
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("search")

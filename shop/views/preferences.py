@@ -1,0 +1,21 @@
+"""What a shopper prefers, kept in their session."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from shop.preferences import set_currency
+
+
+@require_POST
+def currency(request: HttpRequest) -> HttpResponse:
+    """Switch the currency and go back to the page the switch stands on."""
+    wanted = request.POST.get("currency", "")
+    if wanted in settings.SHOP_CURRENCIES:
+        set_currency(request, wanted)
+    back = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
+        back = "/"
+    return redirect(back)
