@@ -242,7 +242,9 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 AWS_ENDPOINT_URL = env_str("AWS_ENDPOINT_URL", "") or None
 AWS_TIMEOUTS = {"connect_timeout": 1, "read_timeout": 2}  # seconds, each of at most two tries
 # Where browsers reach the public bucket: the CDN, or locally the front door.
-ASSETS_URL = env_str("ASSETS_URL", f"{ANYPORT_URL}/assets/")
+ASSETS_URL = env_str("ASSETS_URL", "/assets/")
+if "://" in ASSETS_URL:
+    SECURE_CSP["img-src"] = [*SECURE_CSP["img-src"], ASSETS_URL]
 STORAGES = {
     "default": {"BACKEND": "storage.files.UploadsStorage"},
     "assets": {"BACKEND": "storage.files.AssetsStorage"},
