@@ -1,0 +1,157 @@
+"""The front door: Caddy, one address for all regions, any of which may serve any request."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from regions.embedded.plan import Plan, write_atomically
+from regions.embedded.ports import LOOPBACK, has_ipv6
+
+_PAGE = Path(__file__).with_name("unavailable.html")
+
+# A request is tried on the next region when it never reached one (or is a GET): a POST that was
+# sent may have been served, and only the shopper's idempotency key makes sending it again safe.
+_UPSTREAMS = """\
+		reverse_proxy {upstreams} {{
+			lb_policy round_robin
+			lb_try_duration 2s
+			lb_try_interval 100ms
+			health_uri /health/ready
+			health_interval 1s
+			health_timeout 1s
+			fail_duration 1s
+			max_fails 1
+			header_down -Via
+			header_down -Server
+			transport http {{
+				dial_timeout 500ms
+				{timeout}
+				keepalive 30s
+			}}
+		}}
+"""
+
+_CADDYFILE = """\
+{{
+	admin off
+	auto_https off
+	persist_config off
+	storage file_system "{storage}"
+	log {{
+		level WARN
+	}}
+	servers {{
+		timeouts {{
+			read_header 10s
+			idle 2m
+		}}
+	}}
+	grace_period 3s
+}}
+
+http://:{port} {{
+	bind {addresses}
+	header -Server
+	header -Via
+
+	handle_path /assets/* {{
+		@unsafe not method GET HEAD
+		respond @unsafe 405
+		# A folder would list the bucket, and a query would address it: only files are public.
+		@folder path */
+		respond @folder 404
+		header {{
+			match status 200 206 304
+			Cache-Control "public, max-age=31536000, immutable"
+			X-Content-Type-Options nosniff
+		}}
+{assets}
+	}}
+
+	handle /ws/* {{
+{ws}
+	}}
+
+	handle {{
+		request_body {{
+			max_size 10MB
+		}}
+		encode zstd gzip
+{web}
+	}}
+
+	handle_errors {{
+		header -Server
+		header Cache-Control no-store
+		@busy expression `{{err.status_code}} in [502, 503, 504]`
+		handle @busy {{
+			header Retry-After 5
+			@api path /api/*
+			handle @api {{
+				header Content-Type application/problem+json
+				respond `{{"type":"about:blank","title":"No region can answer now","status":{{err.status_code}},"detail":"Try again in 5 seconds with the same Idempotency-Key."}}` {{err.status_code}}
+			}}
+			handle {{
+				root * "{pages}"
+				rewrite * /{page}
+				file_server {{
+					status {{err.status_code}}
+				}}
+			}}
+		}}
+		handle {{
+			respond "{{err.status_code}} {{err.status_text}}" {{err.status_code}}
+		}}
+	}}
+}}
+"""
+
+
+def _assets(plan: Plan) -> str:
+    """Files from the first region's bucket, or from the next one's when it is not there yet."""
+    text = ""
+    for region in reversed(plan.regions):
+        missing = (
+            f"@missing_{region} status 403 404\nhandle_response @missing_{region} {{\n{text}}}\n"
+            if text
+            else ""
+        )
+        text = (
+            f"reverse_proxy {LOOPBACK}:{plan.ports['aws']} {{\n"
+            f"rewrite /anyport-assets-{region}{{path}}?\n"
+            "header_up -Authorization\nheader_up -Cookie\n"
+            "header_down -Via\nheader_down -Server\n"
+            f"{missing}"
+            "}\n"
+        )
+    return text
+
+
+def caddyfile(plan: Plan) -> str:
+    addresses = [LOOPBACK, *(["[::1]"] if has_ipv6() else [])]
+
+    def upstreams(kind: str, timeout: str) -> str:
+        return _UPSTREAMS.format(
+            upstreams=" ".join(plan.addresses(kind).split(",")), timeout=timeout
+        )
+
+    return _CADDYFILE.format(
+        storage=plan.state / "caddy",
+        port=plan.ports["front"],
+        addresses=" ".join(addresses),
+        assets=_assets(plan),
+        ws=upstreams("ws", "response_header_timeout 5s"),
+        web=upstreams("web", "response_header_timeout 15s"),
+        pages=_PAGE.parent,
+        page=_PAGE.name,
+    )
+
+
+def prepare(plan: Plan) -> None:
+    write_atomically(plan.run / "Caddyfile", caddyfile(plan))
+
+
+def command(plan: Plan) -> list[str]:
+    beside_python = Path(sys.executable).with_name("caddy")
+    caddy = str(beside_python) if beside_python.exists() else shutil.which("caddy") or "caddy"
+    return [caddy, "run", "--config", str(plan.run / "Caddyfile"), "--adapter", "caddyfile"]

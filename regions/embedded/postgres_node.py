@@ -1,0 +1,44 @@
+"""The process that becomes a region's PostgreSQL server: `python -m regions.embedded.postgres_node`.
+
+Before each start it finds out whether another node has become the writer meanwhile. If so, this
+one follows it: starting an old primary beside a promoted standby would be a split brain.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from regions.embedded import postgres
+from regions.embedded.plan import Plan
+from regions.embedded.processes import wait_until
+
+_WRITER_TIMEOUT = 60  # seconds that a node without a role of its own waits for a writer
+
+
+def main(region: str) -> None:
+    plan = Plan.load(Path(os.environ["ANYPORT_STATE"]))
+    node = postgres.node(plan, region)
+    if not node.exists or not node.is_standby:
+        _take_role(plan, node)
+    postgres.configure(plan, node)
+    command = postgres.server_command(node)
+    os.execvp(command[0], command)
+
+
+def _take_role(plan: Plan, node: postgres.Node) -> None:
+    writer = postgres.elect(plan)
+    if writer == node:
+        return
+
+    def running_writer() -> postgres.Node | None:
+        found = postgres.elect(plan)
+        return found if found and postgres.accepts_writes(plan, found.region) else None
+
+    writer = wait_until(running_writer, _WRITER_TIMEOUT, interval=0.2)
+    if writer is None:
+        sys.exit(f"postgres {node.region}: no writer to follow within {_WRITER_TIMEOUT} s")
+    print(f"postgres {node.region}: {postgres.rejoin(plan, node, writer)}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,79 @@
+"""The management commands that make a started stack a shop: migrate, provision, seed."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from django.contrib.staticfiles.finders import get_finders
+
+from regions.embedded.plan import REPOSITORY, Plan
+from regions.embedded.processes import wait_until
+from regions.embedded.screen import tail
+
+_TIMEOUT = 180.0  # seconds; drawing the demo shop's pictures is the longest
+
+
+class StartError(Exception):
+    """Something did not start. Says what, the last words of its log, and where the log is."""
+
+    def __init__(self, what: str, problem: str, log: Path) -> None:
+        self.what = what
+        self.log = log
+        shown = tail(log)
+        super().__init__(f"{what}: {problem}\n{shown}\n  The whole log: {log}")
+
+
+class Commands:
+    """Runs management commands against a stack, each with a log of its own."""
+
+    def __init__(self, plan: Plan, stopping: Callable[[], bool]) -> None:
+        self._plan = plan
+        self._stopping = stopping
+
+    def run(self, name: str, *arguments: str) -> None:
+        """Raises StartError when the command fails, Interrupted when the stack is stopped."""
+        log = self._plan.log(name)
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, str(REPOSITORY / "manage.py"), name, *arguments],
+                cwd=REPOSITORY,
+                env=self._plan.process_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            ended = wait_until(
+                lambda: process.poll() is not None, _TIMEOUT, stopping=self._stopping
+            )
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(5)
+        if not ended:
+            raise StartError(f"manage.py {name}", f"took longer than {_TIMEOUT:.0f} s", log)
+        if process.returncode != 0:
+            raise StartError(f"manage.py {name}", f"exit code {process.returncode}", log)
+
+    def collect_static(self) -> None:
+        """Run collectstatic, unless nothing changed since it last ran."""
+        stamp = self._plan.state / "static" / ".collected"
+        fingerprint = _static_fingerprint()
+        if stamp.exists() and stamp.read_text() == fingerprint:
+            return
+        self.run("collectstatic", "--noinput", "--verbosity", "0")
+        stamp.write_text(fingerprint)
+
+
+def _static_fingerprint() -> str:
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for path, storage in finder.list([]):
+            facts = os.stat(storage.path(path))
+            digest.update(f"{path} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
