@@ -16,13 +16,20 @@ run: .venv/.ready ## Run the shop: three regions on this machine
 test: .venv/.ready ## Run every test (make test ARGS="-k cart" for some)
 	@exec .venv/bin/python -m pytest $(ARGS)
 
-check: .venv/.ready ## Format, lint, types, import arrows, migrations, templates, compose file
-	@exec .venv/bin/python tests/check.py
+check: .venv/.ready ## Format, lint, types, import arrows, migrations, templates, deployment
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy .
+	.venv/bin/lint-imports --no-logo
+	git ls-files -z '*.html' | xargs -0 .venv/bin/djade --check --target-version 6.1
+	.venv/bin/python -W ignore manage.py makemigrations --check --dry-run
+	set -a && . ./tests/production.env && .venv/bin/python manage.py check --deploy --fail-level WARNING
+	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: .venv/.ready ## Put the code into the house's format
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
-	@.venv/bin/djade --target-version 6.1 $$(git ls-files '*/templates/*.html')
+	@.venv/bin/djade --target-version 6.1 $$(git ls-files '*.html')
 
 fresh: .venv/.ready ## Run the shop with new data
 	@exec .venv/bin/python manage.py up --fresh $(ARGS)

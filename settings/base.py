@@ -239,7 +239,10 @@ CSRF_FAILURE_VIEW = "shop.views.errors.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 
 # --- AWS: S3 and DynamoDB (§7) -----------------------------------------------------------------
-AWS_ENDPOINT_URL = env_str("AWS_ENDPOINT_URL", "") or None
+# Empty for AWS itself. The two services may live at different addresses, named as boto3 does.
+_aws_endpoint = env_str("AWS_ENDPOINT_URL", "")
+S3_ENDPOINT_URL = env_str("AWS_ENDPOINT_URL_S3", _aws_endpoint) or None
+DYNAMODB_ENDPOINT_URL = env_str("AWS_ENDPOINT_URL_DYNAMODB", _aws_endpoint) or None
 AWS_TIMEOUTS = {"connect_timeout": 1, "read_timeout": 2}  # seconds, each of at most two tries
 # Where browsers reach the public bucket: the CDN, or locally the front door.
 ASSETS_URL = env_str("ASSETS_URL", "/assets/")
@@ -281,7 +284,6 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "shop:home"
 # --- E-mail ------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = env_str("DEFAULT_FROM_EMAIL", f"Anyport <orders@{_public_host}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
-EMAIL_TIMEOUT = 5
 
 # --- Language, time, money -----------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -27,9 +27,9 @@ def s3(where: Region) -> "S3Client":
     return boto3.session.Session().client(
         "s3",
         region_name=where.aws_region,
-        endpoint_url=settings.AWS_ENDPOINT_URL,
+        endpoint_url=settings.S3_ENDPOINT_URL,
         config=boto_config(
-            s3={"addressing_style": "path" if settings.AWS_ENDPOINT_URL else "auto"}
+            s3={"addressing_style": "path" if settings.S3_ENDPOINT_URL else "auto"}
         ),
     )
 
@@ -44,6 +44,6 @@ def dynamodb() -> "DynamoDBClient":
     return boto3.session.Session().client(
         "dynamodb",
         region_name=region(settings.COORDINATION_REGION).aws_region,
-        endpoint_url=settings.AWS_ENDPOINT_URL,
+        endpoint_url=settings.DYNAMODB_ENDPOINT_URL,
         config=boto_config(),
     )

@@ -32,10 +32,10 @@ class RegionalStorage(S3Storage):
         return super().get_default_settings() | {
             "bucket_name": bucket_name(self.purpose, here),
             "region_name": here.aws_region,
-            "endpoint_url": settings.AWS_ENDPOINT_URL,
+            "endpoint_url": settings.S3_ENDPOINT_URL,
             "client_config": boto_config(
                 signature_version="s3v4",
-                s3={"addressing_style": "path" if settings.AWS_ENDPOINT_URL else "auto"},
+                s3={"addressing_style": "path" if settings.S3_ENDPOINT_URL else "auto"},
             ),
             "file_overwrite": False,
             "querystring_expire": 3600,

@@ -1,0 +1,102 @@
+"""Production starts only with every secret, and says in one line which one is missing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+REQUIRED = (
+    "ANYPORT_REGION",
+    "ANYPORT_REGIONS",
+    "ANYPORT_URL",
+    "DATABASE_HOSTS",
+    "DATABASE_PASSWORD",
+    "EMAIL_HOST",
+    "EMAIL_HOST_PASSWORD",
+    "REDIS_SENTINELS",
+    "SECRET_KEY",
+    "SESSION_KEYS",
+)
+
+
+def production_environment() -> dict[str, str]:
+    lines = (ROOT / "tests" / "production.env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def start(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from settings import production"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_production_starts_with_every_variable_set() -> None:
+    result = start(production_environment())
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_production_names_the_missing_variable_in_one_line(name: str) -> None:
+    environment = production_environment()
+    del environment[name]
+    named = "REDIS_URL" if name == "REDIS_SENTINELS" else name
+
+    result = start(environment)
+
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"anyport: {named} ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ANYPORT_REGION", "osaka"),
+        ("ANYPORT_REGIONS", "taiwan"),
+        ("COORDINATION_REGION", "mars"),
+        ("DATABASE_HOSTS", "db-without-port"),
+        ("EMAIL_PORT", "twenty-five"),
+        ("EMAIL_USE_TLS", "maybe"),
+        ("REDIS_SENTINELS", "sentinel"),
+        ("SECRET_KEY", "short"),
+        ("SESSION_KEYS", "k1:not-base64!"),
+        ("SESSION_KEYS", "k1:c2hvcnQ="),
+    ],
+)
+def test_production_refuses_a_wrong_value_without_repeating_secrets(name: str, value: str) -> None:
+    result = start(production_environment() | {name: value})
+
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"anyport: {name} ")
+    assert result.stderr.count("\n") == 1
+    if name in {"SECRET_KEY", "SESSION_KEYS"}:
+        assert value not in result.stderr
+
+
+def test_production_reads_a_secret_from_a_file(tmp_path: Path) -> None:
+    environment = production_environment()
+    secret = tmp_path / "secret"
+    secret.write_text(environment.pop("SECRET_KEY") + "\n")
+
+    result = start(environment | {"SECRET_KEY_FILE": str(secret)})
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_production_names_a_secret_file_that_cannot_be_read(tmp_path: Path) -> None:
+    environment = production_environment()
+    del environment["SECRET_KEY"]
+
+    result = start(environment | {"SECRET_KEY_FILE": str(tmp_path / "absent")})
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("anyport: SECRET_KEY_FILE cannot be read: ")
