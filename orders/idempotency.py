@@ -16,6 +16,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
+from django.http import HttpRequest
+
+from shop.models import Customer
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,19 @@ class Attempt:
         """Record the answer; it commits with the effect."""
         self.given = Answer(status, body)
         return self.given
+
+
+def idempotency_owner(request: HttpRequest) -> str:
+    """Whose keys these are: the customer's, or the guest's who holds this session.
+
+    A guest without a session gets one. The session key itself is never stored.
+    """
+    if isinstance(request.user, Customer):  # asking it loads the session: a forged key is gone
+        return f"customer:{request.user.pk}"
+    if not request.session.session_key:
+        request.session.create()
+    digest = hashlib.sha256(str(request.session.session_key).encode()).hexdigest()
+    return f"session:{digest}"
 
 
 def fingerprint(content: Mapping[str, Any]) -> str:
