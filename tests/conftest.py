@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
-from pytest_django.plugin import DjangoDbBlocker
 
 from storage.buckets import create_buckets
 from storage.redis import redis_primary
@@ -12,7 +11,7 @@ from storage.tables import create_tables
 
 
 @pytest.fixture(scope="session", autouse=True)
-def provisioned(django_db_blocker: DjangoDbBlocker) -> None:
+def provisioned() -> None:
     """Buckets and tables of the tests' own namespace, made once."""
     assert settings.ANYPORT_NAMESPACE == "anyport-test"
     create_buckets()

@@ -1,0 +1,50 @@
+"""A pooled connection to a demoted server is not used again."""
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connections
+
+from regions.postgres.base import check_writer
+
+
+def connect(host: str, port: int) -> psycopg.Connection[tuple[object, ...]]:
+    database = settings.DATABASES["default"]
+    return psycopg.connect(
+        host=host,
+        port=port,
+        user=database["USER"],
+        password=database["PASSWORD"],
+        dbname="postgres",
+        connect_timeout=2,
+    )
+
+
+def test_check_passes_the_writer_and_refuses_standbys() -> None:
+    refused = 0
+    for host, port in settings.DATABASE_HOSTS:
+        with connect(host, port) as connection:
+            try:
+                check_writer(connection)
+            except psycopg.OperationalError:
+                refused += 1
+
+    assert refused == len(settings.DATABASE_HOSTS) - 1
+
+
+def test_plain_health_check_passes_a_standby() -> None:
+    """The control: what Django would have asked instead does not notice."""
+    passed = 0
+    for host, port in settings.DATABASE_HOSTS:
+        with connect(host, port) as connection:
+            connection.execute("")
+            passed += 1
+
+    assert passed == len(settings.DATABASE_HOSTS) == 3
+
+
+@pytest.mark.django_db
+def test_pool_of_the_writer_asks_for_the_role() -> None:
+    pool = connections["default"].pool  # type: ignore[attr-defined]
+
+    assert pool._check is check_writer
