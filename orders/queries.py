@@ -24,7 +24,7 @@ def find_order(request: HttpRequest, number: str, *, email: str = "") -> Order |
 
     None for others and for a number that does not exist: the two must look alike.
     """
-    if "\\x00" in number:  # PostgreSQL has no text with it
+    if "\x00" in number:  # PostgreSQL has no text with it
         return None
     order = Order.objects.filter(number=number).first()
     if order is None:
