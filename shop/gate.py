@@ -1,0 +1,101 @@
+"""What every request to the JSON API passes before its endpoint runs.
+
+Ninja's views are exempt from Django's CSRF check, because most API clients are no browsers. But
+a browser adds the session cookie by itself, so whatever a browser sends is checked here.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.cache import add_never_cache_headers
+from ninja import NinjaAPI
+
+from shop.problems import method_not_allowed, not_found, problem
+
+type View = Callable[..., HttpResponseBase]
+
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+BROWSER_HEADERS: Final = ("Origin", "Sec-Fetch-Site", "Referer")
+"""A page cannot make a browser leave all of these out of an unsafe request."""
+
+
+class GatedAPI(NinjaAPI):
+    """A NinjaAPI whose every view stands behind `gated`."""
+
+    @property
+    def urls(self) -> tuple[list[Any], str, str]:
+        patterns, app_name, namespace = super().urls
+        for pattern in patterns:
+            pattern.callback = gated(pattern.callback)
+        return patterns, app_name, namespace
+
+
+def gated(view: View) -> View:
+    """Refuse what is not JSON and what another site made a browser send; complete the answer."""
+
+    @wraps(view)
+    def gate(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        head = request.method == "HEAD"
+        if head:  # the server drops the body
+            request.method = "GET"
+        response = _not_json(request) or _forged(request) or view(request, *args, **kwargs)
+        if isinstance(response, HttpResponseNotAllowed):
+            allowed = set(response.headers["Allow"].split(", "))
+            allowed |= {"HEAD"} if "GET" in allowed else set()
+            response = method_not_allowed(str(request.method), allowed)
+        if not response.has_header("Cache-Control"):
+            add_never_cache_headers(response)
+        return response
+
+    gate.csrf_exempt = True  # type: ignore[attr-defined]  # `_forged` checks instead
+    return gate
+
+
+def _not_json(request: HttpRequest) -> HttpResponse | None:
+    if request.method not in WITH_BODY or request.content_type == "application/json":
+        return None
+    if not request.content_type and request.META.get("CONTENT_LENGTH", "0") in ("", "0"):
+        return None
+    return problem(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "Send the body as JSON, with the header Content-Type: application/json.",
+        headers={"Accept": "application/json"},
+    )
+
+
+def _forged(request: HttpRequest) -> HttpResponse | None:
+    """Django's own CSRF check, for requests that come from a browser.
+
+    A guest without a browser sends none of BROWSER_HEADERS and keeps its cookies itself: there
+    is nobody to trick into sending them.
+    """
+    from_browser = any(header in request.headers for header in BROWSER_HEADERS)
+    if request.method in SAFE or not from_browser:
+        return None
+    check = _CsrfCheck(_unused)
+    check.process_request(request)
+    reason = check.process_view(request, _unused, (), {})
+    if reason is None:
+        return None
+    return problem(
+        HTTPStatus.FORBIDDEN,
+        f"{reason} Send the value of the cookie csrftoken, which GET /api/session sets, in the"
+        " header X-CSRFToken, from a page of this site. Nothing was changed.",
+        kind="csrf-failed",
+    )
+
+
+class _CsrfCheck(CsrfViewMiddleware):
+    """Tells the reason of a refusal instead of answering with a page."""
+
+    def _reject(self, request: HttpRequest, reason: str) -> str:  # type: ignore[override]
+        return reason
+
+
+def _unused(request: HttpRequest) -> HttpResponse:
+    return not_found(request)
