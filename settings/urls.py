@@ -5,6 +5,7 @@ urlpatterns = [
     path("health/", include("regions.urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("", include("orders.urls")),
     path("", include("shop.urls")),
 ]

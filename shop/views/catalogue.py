@@ -1,10 +1,11 @@
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("home")
+    return render(request, "shop/home.html")
 
 
 @require_safe

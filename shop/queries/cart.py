@@ -1,4 +1,4 @@
-"""Reads that several pages share."""
+"""A cart with its prices and stock."""
 
 from dataclasses import dataclass
 

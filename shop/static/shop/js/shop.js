@@ -1,0 +1,30 @@
+// Comfort on top of pages that work without it. No page needs this file.
+
+// A click elsewhere, or Escape, closes an open popover and gives the focus back.
+const openPopovers = () => document.querySelectorAll("details.popover[open]");
+
+document.addEventListener("click", (event) => {
+  for (const popover of openPopovers()) {
+    if (!popover.contains(event.target)) popover.open = false;
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const popover of openPopovers()) {
+    popover.open = false;
+    popover.querySelector("summary").focus();
+  }
+});
+
+// htmx keeps the page as it was when a request fails: say so, where messages are read out.
+const showProblem = () => {
+  const template = document.getElementById("problem");
+  document.getElementById("messages").replaceChildren(template.content.cloneNode(true));
+};
+document.addEventListener("htmx:sendError", showProblem);
+document.addEventListener("htmx:timeout", showProblem);
+document.addEventListener("htmx:responseError", showProblem);
+document.addEventListener("htmx:beforeRequest", () => {
+  document.querySelector("#messages [data-problem]")?.remove();
+});
