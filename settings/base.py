@@ -6,6 +6,7 @@ brings none.
 
 from pathlib import Path
 
+from celery.schedules import crontab
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
@@ -45,8 +46,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.staticfiles",
-    "allauth",
-    "allauth.account",
     "channels",
     "django_htmx",
     "ninja",
@@ -58,6 +57,9 @@ INSTALLED_APPS = [
     "shop",
     "orders",
     "failover",
+    # Below ours, so that our templates win.
+    "allauth",
+    "allauth.account",
 ]
 
 MIDDLEWARE = [
@@ -276,6 +278,13 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_NOTIFICATIONS = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+# Offices and mobile carriers put many shoppers behind one address; guessing a password is
+# limited by allauth's default for failed log-ins: 10 a minute from one address, 5 in 5 minutes
+# for one account.
+ACCOUNT_RATE_LIMITS = {"login": "120/m/ip", "signup": "60/m/ip"}
+# How many proxies of ours append to X-Forwarded-For before a request arrives here.
+ALLAUTH_TRUSTED_PROXY_COUNT = env_int("TRUSTED_PROXY_COUNT", 1)
 ACCOUNT_SESSION_REMEMBER = True
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "orders:account"
@@ -293,6 +302,10 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 SHOP_CURRENCIES = ["TWD", "JPY", "SGD", "USD"]
 SHOP_DEFAULT_CURRENCY = "TWD"
+# Where an invoice is paid to, as it is shown to the shopper.
+SHOP_BANK_ACCOUNT = env_str(
+    "SHOP_BANK_ACCOUNT", "Anyport Trading · Bank of the Three Harbours · 004-2210-7733"
+)
 
 # --- Jobs (§10) ------------------------------------------------------------------------------------
 CELERY_TASK_ACKS_LATE = True
@@ -309,6 +322,18 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     **REDIS_TIMEOUTS,
 }
 CELERY_TIMEZONE = "UTC"
+# Beat runs in every region and keeps no file: jobs.scheduler claims each slot for all of them.
+# An entry's name is the job's; its task gets `job`, `slot` and `attempt` (jobs.runs).
+CELERY_BEAT_SCHEDULER = "jobs.scheduler:Scheduler"
+CELERY_BEAT_SCHEDULE = {
+    "clean-up-orders": {"task": "orders.tasks.clean_up_orders", "schedule": crontab(minute=0)},
+    "report-sales": {
+        "task": "orders.tasks.report_sales",
+        "schedule": crontab(minute=0, hour=2),
+    },
+}
+# Our logging (below), to standard error: Celery would replace its handlers.
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- Logging: to standard error, for whatever collects it ----------------------------------------------
 LOGGING = {

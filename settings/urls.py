@@ -4,7 +4,7 @@ from django.urls import include, path
 urlpatterns = [
     path("health/", include("regions.urls")),
     path("admin/", admin.site.urls),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("shop.account_urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("orders.urls")),
     path("", include("shop.urls")),
@@ -14,3 +14,4 @@ handler400 = "shop.views.errors.bad_request"
 handler403 = "shop.views.errors.permission_denied"
 handler404 = "shop.views.errors.not_found"
 handler500 = "shop.views.errors.server_error"
+handler429 = "shop.views.throttled.too_many_requests"

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from shop.views import cart, catalogue, preferences
+from shop.views import addresses, cart, catalogue, preferences
 
 app_name = "shop"
 
@@ -12,5 +12,10 @@ urlpatterns = [
     path("cart/", cart.cart, name="cart"),
     path("cart/items/", cart.cart_items, name="cart_items"),
     path("cart/items/<str:sku>/", cart.cart_item, name="cart_item"),
+    path("account/addresses/", addresses.addresses, name="addresses"),
+    path("account/addresses/new/", addresses.address_new, name="address_new"),
+    path("account/addresses/<int:pk>/", addresses.address, name="address"),
+    path("account/addresses/<int:pk>/delete/", addresses.address_delete, name="address_delete"),
+    path("account/addresses/<int:pk>/default/", addresses.address_default, name="address_default"),
     path("currency/", preferences.currency, name="currency"),
 ]

@@ -8,6 +8,8 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from shop.countries import country_name
+
 
 class CustomerManager(BaseUserManager["Customer"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "Customer":
@@ -75,7 +77,8 @@ class PostalAddress(models.Model):
     @property
     def address_lines(self) -> list[str]:
         place = f"{self.postcode} {self.city}".strip()
-        return [line for line in (self.name, self.line1, self.line2, place, self.country) if line]
+        country = country_name(self.country)
+        return [line for line in (self.name, self.line1, self.line2, place, country) if line]
 
 
 class Address(PostalAddress):

@@ -47,6 +47,13 @@ def _guest_cart(session: SessionBase) -> Cart | None:
         return None
 
 
+def forget_lost_cart(request: HttpRequest) -> bool:
+    """True, once, if the session names a guest's cart that is gone: it expired."""
+    if isinstance(request.user, Customer) or _guest_cart(request.session):
+        return False
+    return request.session.pop(SESSION_CART, None) is not None
+
+
 def count_units(cart: Cart) -> int:
     return cart.lines.aggregate(units=Sum("quantity", default=0))["units"]
 
