@@ -334,6 +334,18 @@ CELERY_BEAT_SCHEDULE = {
 }
 # Our logging (below), to standard error: Celery would replace its handlers.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Beat runs in every region and keeps no file: jobs.scheduler claims each slot for all of them.
+# An entry's name is the job's; its task gets `job`, `slot` and `attempt` (jobs.runs).
+CELERY_BEAT_SCHEDULER = "jobs.scheduler:Scheduler"
+CELERY_BEAT_SCHEDULE = {
+    "clean-up-orders": {"task": "orders.tasks.clean_up_orders", "schedule": crontab(minute=0)},
+    "report-sales": {
+        "task": "orders.tasks.report_sales",
+        "schedule": crontab(minute=0, hour=2),
+    },
+}
+# Our logging (below), to standard error: Celery would replace its handlers.
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- Logging: to standard error, for whatever collects it ----------------------------------------------
 LOGGING = {

@@ -1,0 +1,19 @@
+"""What the schedule asks of orders. Each runs once a slot, in whichever region is free."""
+
+from datetime import datetime
+
+from jobs.runs import Result, scheduled_job
+from orders.reports import write_sales_report
+from orders.services.status import cancel_expired_orders
+
+
+@scheduled_job
+def clean_up_orders(slot: datetime) -> Result:
+    """Hourly: unpaid orders past their hold give their stock back."""
+    return {"cancelled": cancel_expired_orders()}
+
+
+@scheduled_job
+def report_sales(slot: datetime) -> Result:
+    """Daily at 02:00 UTC: yesterday's sales, as they stood at the slot's time."""
+    return {"key": write_sales_report(as_of=slot)}
