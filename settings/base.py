@@ -7,6 +7,7 @@ brings none.
 from pathlib import Path
 
 from celery.schedules import crontab
+import django_stubs_ext
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
@@ -21,6 +22,9 @@ from settings.env import (
     env_str,
     refuse,
 )
+
+# Lets `ModelForm[Variant]` and its like be written where types are checked strictly.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -322,18 +326,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     **REDIS_TIMEOUTS,
 }
 CELERY_TIMEZONE = "UTC"
-# Beat runs in every region and keeps no file: jobs.scheduler claims each slot for all of them.
-# An entry's name is the job's; its task gets `job`, `slot` and `attempt` (jobs.runs).
-CELERY_BEAT_SCHEDULER = "jobs.scheduler:Scheduler"
-CELERY_BEAT_SCHEDULE = {
-    "clean-up-orders": {"task": "orders.tasks.clean_up_orders", "schedule": crontab(minute=0)},
-    "report-sales": {
-        "task": "orders.tasks.report_sales",
-        "schedule": crontab(minute=0, hour=2),
-    },
-}
-# Our logging (below), to standard error: Celery would replace its handlers.
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Beat runs in every region and keeps no file: jobs.scheduler claims each slot for all of them.
 # An entry's name is the job's; its task gets `job`, `slot` and `attempt` (jobs.runs).
 CELERY_BEAT_SCHEDULER = "jobs.scheduler:Scheduler"
