@@ -6,8 +6,8 @@ brings none.
 
 from pathlib import Path
 
-from celery.schedules import crontab
 import django_stubs_ext
+from celery.schedules import crontab
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
@@ -28,7 +28,7 @@ django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# --- Regions -------------------------------------------------------------------------------
+# --- Regions ---------------------------------------------------------------------------------
 ANYPORT_REGIONS = env_regions("ANYPORT_REGIONS")
 ANYPORT_REGION = env_str("ANYPORT_REGION", what=f"one of {', '.join(ANYPORT_REGIONS)}")
 if ANYPORT_REGION not in ANYPORT_REGIONS:
@@ -40,7 +40,7 @@ if COORDINATION_REGION not in ANYPORT_REGIONS:
 ANYPORT_NAMESPACE = env_str("ANYPORT_NAMESPACE", "anyport")
 ANYPORT_URL = env_str("ANYPORT_URL", what="the public address, https://shop.example").rstrip("/")
 
-# --- Applications --------------------------------------------------------------------------
+# --- Applications ----------------------------------------------------------------------------
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
@@ -101,7 +101,7 @@ TEMPLATES = [
     },
 ]
 
-# --- Security ------------------------------------------------------------------------------
+# --- Security --------------------------------------------------------------------------------
 SECRET_KEY = env_secret("SECRET_KEY")
 SESSION_KEYS = env_keys("SESSION_KEYS")
 _public_host = ANYPORT_URL.partition("://")[2].partition(":")[0]
@@ -123,7 +123,7 @@ SECURE_CSP = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
-# --- Database (§5) -------------------------------------------------------------------------
+# --- Database (§5) ---------------------------------------------------------------------------
 # libpq tries the hosts in turn and keeps the one that accepts writes, so a promotion needs
 # no configuration change. A pooled connection is asked for its role before each use: after
 # a promotion `SELECT 1` still succeeds on the demoted server.
@@ -188,7 +188,7 @@ DATABASES = {
 DATABASE_ROUTERS = ["regions.routing.ReplicaRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- Redis (§5): sessions, cache, broker, channel layer ---------------------------------------
+# --- Redis (§5): sessions, cache, broker, channel layer --------------------------------------
 REDIS_URL = env_str("REDIS_URL", "")
 REDIS_SENTINELS = env_hosts("REDIS_SENTINELS", []) if not REDIS_URL else []
 if not REDIS_URL and not REDIS_SENTINELS:
@@ -244,7 +244,7 @@ CSRF_FAILURE_VIEW = "shop.views.errors.csrf_failure"
 # A cookie, so that a message needs no session and is shown by whichever region comes next.
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 
-# --- AWS: S3 and DynamoDB (§7) -----------------------------------------------------------------
+# --- AWS: S3 and DynamoDB (§7) ---------------------------------------------------------------
 # Empty for AWS itself. The two services may live at different addresses, named as boto3 does.
 _aws_endpoint = env_str("AWS_ENDPOINT_URL", "")
 S3_ENDPOINT_URL = env_str("AWS_ENDPOINT_URL_S3", _aws_endpoint) or None
@@ -265,7 +265,7 @@ STORAGES = {
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env_str("STATIC_ROOT", str(BASE_DIR / ".anyport" / "static")))
 
-# --- Accounts ----------------------------------------------------------------------------------
+# --- Accounts --------------------------------------------------------------------------------
 AUTH_USER_MODEL = "shop.Customer"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -294,11 +294,11 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "orders:account"
 ACCOUNT_LOGOUT_REDIRECT_URL = "shop:home"
 
-# --- E-mail ------------------------------------------------------------------------------------
+# --- E-mail ----------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = env_str("DEFAULT_FROM_EMAIL", f"Anyport <orders@{_public_host}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
-# --- Language, time, money -----------------------------------------------------------------------
+# --- Language, time, money -------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hant", _("Traditional Chinese")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "shop" / "locale"]
@@ -311,7 +311,7 @@ SHOP_BANK_ACCOUNT = env_str(
     "SHOP_BANK_ACCOUNT", "Anyport Trading · Bank of the Three Harbours · 004-2210-7733"
 )
 
-# --- Jobs (§10) ------------------------------------------------------------------------------------
+# --- Jobs (§10) ------------------------------------------------------------------------------
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
@@ -339,7 +339,7 @@ CELERY_BEAT_SCHEDULE = {
 # Our logging (below), to standard error: Celery would replace its handlers.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
-# --- Logging: to standard error, for whatever collects it ----------------------------------------------
+# --- Logging: to standard error, for whatever collects it ------------------------------------
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
