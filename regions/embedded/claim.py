@@ -1,4 +1,4 @@
-"""Who may serve a state directory: one `manage.py up` at a time, after ending what a dead one left."""
+"""Who may serve a state directory: one `manage.py up`, after ending what a dead one left."""
 
 import fcntl
 import json

@@ -89,7 +89,7 @@ http://:{port} {{
 			@api path /api/*
 			handle @api {{
 				header Content-Type application/problem+json
-				respond `{{"type":"about:blank","title":"No region can answer now","status":{{err.status_code}},"detail":"Try again in 5 seconds with the same Idempotency-Key."}}` {{err.status_code}}
+				respond `{problem}` {{err.status_code}}
 			}}
 			handle {{
 				root * "{pages}"
@@ -105,6 +105,12 @@ http://:{port} {{
 	}}
 }}
 """
+
+
+_PROBLEM = (
+    '{"type":"about:blank","title":"No region can answer now","status":{err.status_code},'
+    '"detail":"Send the same request again in 5 seconds, with the same Idempotency-Key."}'
+)
 
 
 def _assets(plan: Plan) -> str:
@@ -142,6 +148,7 @@ def caddyfile(plan: Plan) -> str:
         assets=_assets(plan),
         ws=upstreams("ws", "response_header_timeout 5s"),
         web=upstreams("web", "response_header_timeout 15s"),
+        problem=_PROBLEM,
         pages=_PAGE.parent,
         page=_PAGE.name,
     )

@@ -179,8 +179,10 @@ class Plan:
     def process_environment(self, region: str | None = None) -> dict[str, str]:
         """What a started process gets: ours over the caller's, its interpreter first in PATH."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         return {
-            **os.environ,
+            # Compiling every module in every process would double the time to start.
+            **inherited,
             **self.environment(region or self.regions[0]),
             "PATH": path,
             "PYTHONUNBUFFERED": "1",

@@ -1,4 +1,4 @@
-"""The process that becomes a region's PostgreSQL server: `python -m regions.embedded.postgres_node`.
+"""Run as a module, the process that becomes a region's PostgreSQL server.
 
 Before each start it finds out whether another node has become the writer meanwhile. If so, this
 one follows it: starting an old primary beside a promoted standby would be a split brain.

@@ -16,7 +16,7 @@ _TIMEOUT = 60.0  # seconds; an orderly stop takes five
 
 class Command(BaseCommand):
     help = "Stop the stack that `manage.py up` started. Exit code 0 when nothing is left running."
-    requires_system_checks: list[str] = []  # noqa: RUF012
+    requires_system_checks: list[str] = []
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -34,7 +34,7 @@ class Command(BaseCommand):
         "and each region's processes. Ctrl-C stops everything; data are kept."
     )
     # The stack brings what these would look for.
-    requires_system_checks: list[str] = []  # noqa: RUF012
+    requires_system_checks: list[str] = []
     requires_migrations_checks = False
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:

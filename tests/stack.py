@@ -1,0 +1,374 @@
+"""The stack under test, and a pytest plugin that starts it: loaded by `-p tests.stack`.
+
+One three-region stack serves the whole session, started before Django reads its settings. With
+`ANYPORT_TEST_STACK=DIR` a running one is used instead (`manage.py up --state DIR --port 0`), so
+that a developer waits for it once.
+"""
+
+import atexit
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import httpx
+import psutil
+import psycopg
+import pytest
+import redis
+
+from regions.embedded import claim, postgres
+from regions.embedded.plan import REPOSITORY, Plan, read_json
+from regions.embedded.ports import LOOPBACK
+from regions.embedded.supervise import Supervisor
+
+READY_TIMEOUT = 120.0
+STOP_TIMEOUT = 60.0
+APPLICATION = ("web", "ws", "worker", "beat")
+
+
+def wait_until[T](
+    probe: Callable[[], T], timeout: float, message: str, *, interval: float = 0.05
+) -> T:
+    """The first true answer of `probe`; fails the test with `message` after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        if answer := probe():
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout:.0f} s: {message}")
+        time.sleep(interval)
+
+
+class Stack:
+    """A running stack, as stack.json describes it at the moment of each question."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.plan = Plan.load(state)
+        self.supervisor = Supervisor(self.plan)
+
+    # --- What it is ------------------------------------------------------------------------
+
+    @property
+    def description(self) -> dict[str, Any]:
+        return read_json(self.state / "stack.json")
+
+    @property
+    def front(self) -> str:
+        return str(self.description["front"])
+
+    @property
+    def regions(self) -> dict[str, dict[str, str]]:
+        """Addresses by region: `{"tokyo": {"web": "http://…", "ws": "ws://…"}}`."""
+        found: dict[str, dict[str, str]] = self.description["regions"]
+        return found
+
+    @property
+    def admin(self) -> dict[str, str]:
+        """`email` and `password` of the demo shop's admin."""
+        found: dict[str, str] = self.description["admin"]
+        return found
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The region that holds the writing `postgres` and `valkey` now."""
+        found: dict[str, str] = self.description["roles"]
+        return found
+
+    def log(self, name: str, region: str | None = None) -> Path:
+        return self.plan.log(_key(name, region))
+
+    # --- Processes ---------------------------------------------------------------------------
+
+    def pid(self, name: str, region: str | None = None) -> int:
+        """Raises AssertionError when no such process runs now."""
+        for process in self.description["processes"]:
+            if (process["name"], process["region"]) == (name, region):
+                return int(process["pid"])
+        raise AssertionError(f"{_key(name, region)} does not run")
+
+    def kill(
+        self, name: str, region: str | None = None, sig: signal.Signals = signal.SIGKILL
+    ) -> int:
+        """Send a signal to the process that the supervisor knows; its number."""
+        pid = self.pid(name, region)
+        os.kill(pid, sig)
+        return pid
+
+    def kill_region(self, region: str, sig: signal.Signals = signal.SIGKILL) -> dict[str, int]:
+        """Signal all of a region's application processes at once, forks included."""
+        pids = {name: self.pid(name, region) for name in APPLICATION}
+        family = [
+            process
+            for pid in pids.values()
+            for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        ]
+        for process in family:
+            if process.is_running():
+                process.send_signal(sig)
+        return pids
+
+    def wait_restarted(
+        self, name: str, region: str | None, old_pid: int, timeout: float = 30
+    ) -> int:
+        """Until another process runs in the place of `old_pid` and answers; its number."""
+
+        def successor() -> int:
+            for process in self.description.get("processes", []):
+                if (process["name"], process["region"]) == (name, region):
+                    return int(process["pid"]) if process["pid"] != old_pid else 0
+            return 0
+
+        pid = wait_until(successor, timeout, f"{_key(name, region)} runs again")
+        self.wait_ready(name, region, timeout)
+        return pid
+
+    def wait_ready(self, name: str, region: str | None = None, timeout: float = 30) -> None:
+        """Until the process answers (web, ws), serves (postgres, valkey), or runs (the rest)."""
+
+        def ready() -> bool:
+            if region and name in {"web", "ws"}:
+                return self.answers(f"http://{self.plan.address(name, region)}/health/ready")
+            if region and name == "postgres":
+                return postgres.accepts_reads(self.plan, region)
+            if region and name == "valkey":
+                return self.answers_ping(region)
+            state = self.supervisor.states()[_key(name, region)]
+            return state.state in {"STARTING", "RUNNING"}
+
+        wait_until(ready, timeout, f"{_key(name, region)} is ready")
+
+    def answers(self, url: str) -> bool:
+        try:
+            return httpx.get(url, timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def answers_ping(self, region: str) -> bool:
+        try:
+            with self.valkey(region) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    def stop_process(self, name: str, region: str | None = None, timeout: float = 30) -> None:
+        """An orderly stop; the process stays away until `start_process`."""
+        key = _key(name, region)
+        self.supervisor.stop(key)
+        wait_until(lambda: not self.supervisor.states()[key].pid, timeout, f"{key} stopped")
+
+    def start_process(self, name: str, region: str | None = None, timeout: float = 30) -> None:
+        """Start what was stopped or died. A PostgreSQL node rejoins whoever is the writer."""
+        self.supervisor.start(_key(name, region))
+        self.wait_ready(name, region, timeout)
+        wait_until(
+            lambda: any(
+                (process["name"], process["region"]) == (name, region)
+                for process in self.description["processes"]
+            ),
+            10,
+            f"stack.json shows {_key(name, region)}",
+        )
+
+    def restart(self, name: str, region: str | None = None) -> None:
+        self.stop_process(name, region)
+        self.start_process(name, region)
+
+    # --- Stores ------------------------------------------------------------------------------
+
+    def pg_admin(self, region: str, dbname: str = "anyport") -> psycopg.Connection:
+        """A superuser's connection (autocommit) to the region's own server."""
+        return postgres.connect_admin(self.plan, region, dbname)
+
+    def writer(self) -> psycopg.Connection:
+        """The application's own connection: whichever server accepts writes."""
+        environment = self.plan.environment(self.plan.regions[0])
+        hosts = [pair.split(":") for pair in environment["DATABASE_HOSTS"].split(",")]
+        return psycopg.connect(
+            host=",".join(host for host, _ in hosts),
+            port=",".join(port for _, port in hosts),
+            user=environment["DATABASE_USER"],
+            password=environment["DATABASE_PASSWORD"],
+            dbname=environment["DATABASE_NAME"],
+            target_session_attrs="read-write",
+            connect_timeout=2,
+            autocommit=True,
+        )
+
+    def valkey(self, region: str) -> "redis.Redis[bytes]":  # type: ignore[type-arg, unused-ignore]
+        """A client of the region's own server, primary or replica."""
+        return redis.Redis(
+            host=LOOPBACK,
+            port=self.plan.port("valkey", region),
+            socket_timeout=2,
+            socket_connect_timeout=1,
+        )
+
+
+class Booted:
+    """A `manage.py up` of our own, and the stack that it runs."""
+
+    def __init__(self, state: Path, *arguments: str) -> None:
+        self.state = state
+        self.log = state.with_name(state.name + ".log")
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.process = self._spawn(["--port", "0", *arguments])
+
+    def _spawn(self, arguments: list[str]) -> subprocess.Popen[bytes]:
+        # A clean slate: neither the session's stack nor its test settings.
+        plan_names = {"ANYPORT_", "DATABASE_", "REDIS_", "AWS_"}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(tuple(plan_names)) and name != "DJANGO_SETTINGS_MODULE"
+        }
+        for name in ("SECRET_KEY", "SESSION_KEYS", "STATIC_ROOT", "COORDINATION_REGION"):
+            environment.pop(name, None)
+        command = [sys.executable, str(REPOSITORY / "manage.py"), "up"]
+        with self.log.open("wb") as output:
+            return subprocess.Popen(
+                [*command, "--state", str(self.state), *arguments],
+                cwd=REPOSITORY,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def wait_ready(self) -> Stack:
+        """Fails with the last words of `up` when it ends, or takes too long."""
+        deadline = time.monotonic() + READY_TIMEOUT
+        while not (self.state / "stack.json").exists():
+            if self.process.poll() is not None:
+                self._fail(f"ended with exit code {self.process.returncode}")
+            if time.monotonic() > deadline:
+                self.stop()
+                self._fail(f"was not ready within {READY_TIMEOUT:.0f} s")
+            time.sleep(0.1)
+        return Stack(self.state)
+
+    def _fail(self, problem: str) -> NoReturn:
+        words = "\n".join(self.output.splitlines()[-30:])
+        raise AssertionError(f"`manage.py up` {problem}:\n{words}\n(the whole log: {self.log})")
+
+    def stop(self, sig: signal.Signals = signal.SIGTERM) -> int:
+        """Its exit code. Kills everything below it when it does not end in time."""
+        if self.process.poll() is None:
+            self.process.send_signal(sig)
+        try:
+            return self.process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                child.kill()
+            self.process.kill()
+            self.process.wait(5)
+            claim.clear_leftovers(self.state)
+            return -1
+
+
+def _key(name: str, region: str | None) -> str:
+    return f"{name}-{region}" if region else name
+
+
+# --- The plugin ---------------------------------------------------------------------------------
+
+_booted: Booted | None = None
+_LOOKS_ONLY = {
+    "--help",
+    "-h",
+    "--version",
+    "-V",
+    "--collect-only",
+    "--co",
+    "--fixtures",
+    "--markers",
+}
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(args: list[str]) -> Iterator[None]:
+    """Before pytest-django reads the settings: they are the running stack's."""
+    # Workers of xdist inherit the environment of the session that started them.
+    if not os.environ.get("PYTEST_XDIST_WORKER") and not _LOOKS_ONLY.intersection(args):
+        _enter_environment(_running_stack())
+    yield
+
+
+def _running_stack() -> Path:
+    if given := os.environ.get("ANYPORT_TEST_STACK"):
+        state = Path(given).resolve()
+        if not (state / "stack.json").exists():
+            raise pytest.UsageError(
+                f"ANYPORT_TEST_STACK: no stack runs in {state}. "
+                f"Start one with `manage.py up --state {state} --port 0`."
+            )
+        return state
+    return _boot_session_stack()
+
+
+def _boot_session_stack() -> Path:
+    global _booted
+    state = REPOSITORY / ".anyport-test"
+    if claim.holder(state):  # another session tests this working copy
+        state = REPOSITORY / f".anyport-test-{os.getpid()}"
+    print(f"starting the stack under test in {state} …", flush=True)
+    _booted = Booted(state, "--fresh")
+    atexit.register(_stop_session_stack)
+    signal.signal(signal.SIGTERM, _exit_on_sigterm)
+    try:
+        _booted.wait_ready()
+    except AssertionError as error:
+        raise pytest.UsageError(str(error)) from None
+    return state
+
+
+def _exit_on_sigterm(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)  # runs atexit, which stops the stack
+
+
+def _stop_session_stack() -> None:
+    global _booted
+    if _booted:
+        booted, _booted = _booted, None
+        booted.stop()
+        if booted.state.name != ".anyport-test":
+            shutil.rmtree(booted.state, ignore_errors=True)
+            booted.log.unlink(missing_ok=True)
+
+
+def _enter_environment(state: Path) -> None:
+    for line in (state / "env").read_text().splitlines():
+        name, _, value = line.partition("=")
+        os.environ[name] = value
+    os.environ["DJANGO_SETTINGS_MODULE"] = "settings.test"
+
+
+def pytest_unconfigure() -> None:
+    _stop_session_stack()
+
+
+@pytest.fixture(scope="session")
+def stack() -> Stack:
+    """The stack of the whole session. Leave it as it was: kill what restarts, repair the rest."""
+    return Stack(Path(os.environ["ANYPORT_STATE"]))
+
+
+@pytest.fixture(scope="module")
+def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Three regions for the tests of one module alone, which may break what they like."""
+    booted = Booted(tmp_path_factory.mktemp("own") / "stack")
+    try:
+        yield booted.wait_ready()
+    finally:
+        booted.stop()
