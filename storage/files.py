@@ -63,8 +63,7 @@ class AssetsStorage(RegionalStorage):
         suffix = PurePosixPath(name or "").suffix.lower()
         content.seek(0)
         body = content.read()
-        digest = hashlib.sha256(body).hexdigest()
-        key = f"sha256/{digest[:2]}/{digest[2:4]}/{digest}{suffix}"
+        key = asset_key(body, suffix)
         # Nothing replicates between buckets here yet, so every region gets its copy now. This
         # region's copy must succeed; the others are best effort.
         here, *others = local_first()
@@ -84,6 +83,12 @@ class AssetsStorage(RegionalStorage):
         http_method: str | None = None,
     ) -> str:
         return f"{settings.ASSETS_URL}{name}"
+
+
+def asset_key(body: bytes, suffix: str) -> str:
+    """`sha256/ab/cd/<hash>.svg`: where `assets` keeps these bytes."""
+    digest = hashlib.sha256(body).hexdigest()
+    return f"sha256/{digest[:2]}/{digest[2:4]}/{digest}{suffix}"
 
 
 def _put_once(where: Region, key: str, body: bytes) -> None:
