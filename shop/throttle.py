@@ -15,13 +15,17 @@ LOOKUP: Final = ("order-lookup", 10, 600)
 """Action, tries, seconds: looking up an order by number and e-mail."""
 
 
-def spend_try(request: HttpRequest, limit: tuple[str, int, int]) -> bool:
-    """Count a try of this address. False when its tries in this window are used up.
+def spend_try(
+    request: HttpRequest, limit: tuple[str, int, int], *, subject: str | None = None
+) -> bool:
+    """Count a try of this address, or at `subject` (an order's number) from wherever it comes.
+
+    False when the tries in this window are used up.
 
     All regions count together, in the cache. Without the cache nobody is refused.
     """
     action, tries, seconds = limit
-    key = f"throttle:{action}:{get_adapter().get_client_ip(request)}"
+    key = f"throttle:{action}:{subject or get_adapter().get_client_ip(request)}"
     try:
         cache.add(key, 0, timeout=seconds)
         return bool(cache.incr(key) <= tries)
