@@ -1,13 +1,15 @@
 """What every test shares. The stores are real: `tests/stack.py` started them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 from django.conf import settings
 
 from storage.buckets import create_buckets
 from storage.redis import redis_primary
 from storage.tables import create_tables
+from tests.stack import Stack
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,3 +26,45 @@ def clean_redis() -> Iterator[None]:
     assert settings.REDIS_DB == 1
     redis_primary().flushdb()
     yield
+
+
+@pytest.fixture
+def live(stack: Stack) -> Iterator[psycopg.Connection]:
+    """The live shop's own database, on whichever server takes writes."""
+    with stack.writer() as connection:
+        yield connection
+
+
+@pytest.fixture
+def sku_with_stock(live: psycopg.Connection) -> Iterator[Callable[[int], tuple[str, str]]]:
+    """Give a demo variant that many units; returns its product's slug and its SKU.
+
+    Its former stock is put back afterwards.
+    """
+    changed: list[tuple[int, int, int]] = []
+
+    def choose(units: int) -> tuple[str, str]:
+        row = live.execute(
+            "SELECT variant.id, product.slug, variant.sku, stock.on_hand, stock.allocated"
+            " FROM shop_variant variant"
+            " JOIN shop_product product ON product.id = variant.product_id"
+            " JOIN shop_stockitem stock ON stock.variant_id = variant.id"
+            " WHERE product.is_active AND variant.is_active AND NOT variant.id = ANY(%s)"
+            " ORDER BY variant.id LIMIT 1",
+            [[variant for variant, _, _ in changed]],
+        ).fetchone()
+        assert row is not None, "the demo shop is empty"
+        variant, slug, sku, on_hand, allocated = row
+        changed.append((variant, on_hand, allocated))
+        live.execute(
+            "UPDATE shop_stockitem SET on_hand = %s, allocated = 0 WHERE variant_id = %s",
+            [units, variant],
+        )
+        return slug, sku
+
+    yield choose
+    for variant, on_hand, allocated in changed:
+        live.execute(
+            "UPDATE shop_stockitem SET on_hand = %s, allocated = %s WHERE variant_id = %s",
+            [on_hand, allocated, variant],
+        )
