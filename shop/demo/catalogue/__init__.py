@@ -2,6 +2,10 @@
 
 from typing import Final
 
+from shop.demo.catalogue.carry import CARRY, TRAVEL
+from shop.demo.catalogue.deck import TOOLS, WEAR
+from shop.demo.catalogue.desk import DESK, LIGHT
+from shop.demo.catalogue.home import HOME
 from shop.demo.catalogue.kitchen import KITCHEN
 from shop.demo.items import DemoCategory, DemoProduct
 
@@ -55,4 +59,13 @@ CATEGORIES: Final[list[DemoCategory]] = [
     )
 ]
 
-PRODUCTS: Final[list[DemoProduct]] = [*KITCHEN]
+PRODUCTS: Final[list[DemoProduct]] = [
+    *KITCHEN,
+    *CARRY,
+    *DESK,
+    *LIGHT,
+    *TOOLS,
+    *WEAR,
+    *HOME,
+    *TRAVEL,
+]
