@@ -72,7 +72,7 @@ def is_ping(text: str) -> bool:
         return False
 
 
-class EventConsumer(AsyncWebsocketConsumer):
+class EventConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """One socket, one audience: `/ws/events/?order=AP-…&last=7`, `?staff=1`, or one's own."""
 
     audience: str = ""
@@ -95,19 +95,24 @@ class EventConsumer(AsyncWebsocketConsumer):
             query, self.last = parse_query(self.scope["query_string"])
             audience = await asyncio.wait_for(self._authorise(query), STORE_TIMEOUT)
         except BadRequest:
-            return await self.close(BAD_REQUEST)
+            await self.close(BAD_REQUEST)
+            return
         except UNREACHABLE as error:
             logger.warning("socket closed, nobody could say whose it is: %r", error)
-            return await self.close(TRY_AGAIN)
+            await self.close(TRY_AGAIN)
+            return
         if audience is None:
-            return await self.close(FORBIDDEN)
+            await self.close(FORBIDDEN)
+            return
         self.audience, self.heard_at = audience, time.monotonic()
         await self._begin()
 
     async def _authorise(self, query: dict[str, str]) -> str | None:
         user = await get_user(self.scope)
         listener = Listener(self.scope["session"], user)
-        return await database_sync_to_async(resolve, thread_sensitive=False)(listener, query)
+        may_hear = database_sync_to_async(resolve, thread_sensitive=False)
+        audience: str | None = await may_hear(listener, query)
+        return audience
 
     async def _begin(self) -> None:
         """Subscribe, then read: what is written between the two is announced and read again."""
@@ -118,7 +123,8 @@ class EventConsumer(AsyncWebsocketConsumer):
             )
         except UNREACHABLE as error:
             logger.warning("socket closed, not subscribed: %r", error)
-            return await self.close(TRY_AGAIN)
+            await self.close(TRY_AGAIN)
+            return
         await self._send({"type": "welcome", "region": settings.ANYPORT_REGION})
         await self.catch_up()
         self.watch = asyncio.create_task(self._watch())
@@ -126,7 +132,8 @@ class EventConsumer(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         self.heard_at = time.monotonic()
         if not is_ping(text_data or ""):
-            return await self.close(BAD_REQUEST)
+            await self.close(BAD_REQUEST)
+            return
         await self._send({"type": "pong"})
 
     async def event_written(self, message: dict[str, Any]) -> None:

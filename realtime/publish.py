@@ -46,11 +46,11 @@ def _announce(audience: str, sequence: int) -> None:
     with a connection: measured at 3.5 ms against 0.1.
     """
     layer = get_channel_layer()
-    prefix = settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"]
+    config: dict[str, Any] = settings.CHANNEL_LAYERS["default"]["CONFIG"]  # type: ignore[assignment]
     message = {"type": "event.written", "audience": audience, "sequence": sequence}
     try:
         redis_primary().publish(
-            f"{prefix}__group__{group_name(audience)}", layer.serialize(message)
+            f"{config['prefix']}__group__{group_name(audience)}", layer.serialize(message)
         )
     except RedisError as error:
         logger.warning("event %s #%s not announced: %r", audience, sequence, error)

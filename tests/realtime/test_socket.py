@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-untyped-call"
 """The socket against real Redis and PostgreSQL, through the application that granian serves."""
 
 import json

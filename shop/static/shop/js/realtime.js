@@ -20,9 +20,6 @@ class LiveOrder {
     this.stale = false; // a fetch failed: what is shown may not be true
     this.refreshing = false;
     this.again = false;
-    // Said aloud by a screen reader when it changes, after whatever it is saying.
-    element.setAttribute("aria-live", "polite");
-    element.setAttribute("aria-atomic", "true");
     addEventListener("online", () => this.connectNow());
     addEventListener("pageshow", (event) => event.persisted && this.connectNow());
     addEventListener("pagehide", () => this.socket?.close());
