@@ -12,12 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple, Never
 
-from environs import Env, EnvError
-
 REQUIRED: Final = None
 """Default of a variable that has none: the start stops when it is missing."""
-
-_env = Env()
 
 
 def refuse(name: str, problem: str) -> Never:
@@ -30,7 +26,7 @@ def refuse(name: str, problem: str) -> Never:
 
 
 def _read[T](name: str, parse: Callable[[str], T], default: T | None, what: str) -> T:
-    raw = _env.str(name, None)
+    raw = os.environ.get(name)
     if raw is None and (path := os.environ.get(f"{name}_FILE")):
         try:
             raw = Path(path).read_text().strip()
@@ -42,7 +38,7 @@ def _read[T](name: str, parse: Callable[[str], T], default: T | None, what: str)
         return default
     try:
         return parse(raw)
-    except (ValueError, EnvError) as error:
+    except ValueError as error:
         refuse(name, f"is wrong: it must hold {what} ({error}).")
 
 
