@@ -33,6 +33,14 @@ def find_path(tree: list[Node], slug: str) -> list[Node]:
     return []
 
 
+def find_path_to_id(tree: list[Node], category_id: int) -> list[Node]:
+    for top in tree:
+        for node in walk(top):
+            if node["id"] == category_id:
+                return find_path([top], node["slug"])
+    return []
+
+
 def walk(node: Node) -> Iterator[Node]:
     """The category and everything below it."""
     yield node
