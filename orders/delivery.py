@@ -1,5 +1,6 @@
 """What delivery costs, by method and currency, in minor units."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from orders.models import Order
@@ -19,3 +20,21 @@ def delivery_price(method: str, subtotal: Money) -> Money:
     if method == Order.Delivery.STANDARD and subtotal.amount >= FREE_FROM[subtotal.currency]:
         amount = 0
     return Money(amount, subtotal.currency)
+
+
+@dataclass(frozen=True)
+class DeliveryQuote:
+    """A method with its price, and what the whole order costs with it."""
+
+    method: str
+    label: str
+    price: Money
+    total: Money
+
+
+def delivery_quotes(subtotal: Money) -> list[DeliveryQuote]:
+    return [
+        DeliveryQuote(method.value, str(method.label), price, subtotal + price)
+        for method in Order.Delivery
+        for price in [delivery_price(method, subtotal)]
+    ]

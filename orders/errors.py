@@ -1,6 +1,7 @@
 """What can go wrong with an order. Errors carry data; views write the sentence."""
 
 from shop.errors import ShopError
+from shop.money import Money
 
 
 class EmptyCart(ShopError):
@@ -14,6 +15,14 @@ class NotForSale(ShopError):
         super().__init__(sku)
         self.sku = sku
         self.name = name
+
+
+class TotalChanged(ShopError):
+    """The order would cost something else than the shopper was shown."""
+
+    def __init__(self, total: Money) -> None:
+        super().__init__(total)
+        self.total = total
 
 
 class WrongStatus(ShopError):

@@ -1,11 +1,16 @@
-"""Who may read which order."""
+"""Reads of orders: who may read which, and what their pages show."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from orders.models import Order
-from shop.models import Customer
+from shop.models import Customer, ProductImage
 
 SESSION_ORDERS: Final = "orders"
 """Session: numbers of the orders this browser placed or looked up, oldest first."""
@@ -34,3 +39,59 @@ def find_order(request: HttpRequest, number: str, *, email: str = "") -> Order |
     here = order.number in request.session.get(SESSION_ORDERS, [])
     named = bool(email) and order.email.casefold() == email.strip().casefold()
     return order if theirs or here or named else None
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage of an order's life. `at` is None while it lies ahead."""
+
+    label: Promise
+    at: datetime | None
+    note: str = ""
+    is_current: bool = False
+
+
+Status = Order.Status
+
+STEP_LABELS: Final[dict[str, Promise]] = {
+    Status.PENDING: _("Received"),
+    Status.PAID: _("Paid"),
+    Status.FULFILLED: _("On its way"),
+    Status.CANCELLED: _("Cancelled"),
+    Status.REFUNDED: _("Refunded"),
+}
+AHEAD: Final[dict[tuple[str, str], tuple[str, ...]]] = {
+    (Order.Payment.INVOICE, Status.PENDING): (Status.PAID, Status.FULFILLED),
+    (Order.Payment.CASH, Status.PENDING): (Status.FULFILLED,),
+    (Order.Payment.INVOICE, Status.PAID): (Status.FULFILLED,),
+    (Order.Payment.CASH, Status.PAID): (Status.FULFILLED,),
+}
+"""What usually follows, by payment method and status. Cash is paid at the door, when it arrives."""
+
+
+def order_steps(order: Order) -> list[Step]:
+    """What happened to the order, with times, and what comes next."""
+    changes = list(order.history.all())
+    steps = [
+        Step(
+            STEP_LABELS[change.to_status], change.at, change.note, is_current=change is changes[-1]
+        )
+        for change in changes
+    ]
+    ahead = AHEAD.get((order.payment_method, order.status), ())
+    return steps + [Step(STEP_LABELS[status], None) for status in ahead]
+
+
+def with_lines(orders: QuerySet[Order]) -> QuerySet[Order]:
+    """Lines with the pictures of what was bought, however many there are."""
+    pictures = ProductImage.objects.order_by("position", "pk")
+    return orders.prefetch_related(
+        "lines__variant__product",
+        Prefetch("lines__variant__images", pictures),
+        Prefetch("lines__variant__product__images", pictures),
+    )
+
+
+def order_history(customer: Customer) -> QuerySet[Order]:
+    """A customer's orders, newest first, with their lines."""
+    return Order.objects.filter(customer=customer).prefetch_related("lines")

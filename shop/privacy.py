@@ -1,8 +1,11 @@
 """Pages that are one shopper's only."""
 
-from typing import Any
+from collections.abc import Callable
 
+from django.http import HttpResponse
 from django.views.decorators.cache import cache_control
 
-private_page: Any = cache_control(private=True, no_store=True)
-"""View decorator: neither a proxy nor the browser keeps the page."""
+
+def private_page[**P](view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
+    """View decorator: neither a proxy nor the browser keeps the page."""
+    return cache_control(private=True, no_store=True)(view)

@@ -10,7 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from orders.delivery import delivery_price
-from orders.errors import EmptyCart, NotForSale
+from orders.errors import EmptyCart, NotForSale, TotalChanged
 from orders.models import Order, OrderLine, OrderStatusChange
 from shop.models import Cart, CartLine, Customer, Price
 from shop.money import Money
@@ -37,11 +37,18 @@ class OrderDetails:
 
 
 @transaction.atomic
-def place_order(*, cart: Cart | None, customer: Customer | None, details: OrderDetails) -> Order:
+def place_order(
+    *,
+    cart: Cart | None,
+    customer: Customer | None,
+    details: OrderDetails,
+    expected: Money | None = None,
+) -> Order:
     """Turn the cart into an order.
 
-    Call it inside `idempotent(...)`. Raises EmptyCart, NotForSale, OutOfStock; then nothing has
-    changed. The cart is read under its lock, so that a second tab finds it empty.
+    Call it inside `idempotent(...)`. Raises EmptyCart, NotForSale, OutOfStock, and TotalChanged
+    when it would not cost what the shopper was shown (`expected`); then nothing has changed.
+    The cart is read under its lock, so that a second tab finds it empty.
     """
     cart = Cart.objects.select_for_update().filter(pk=cart.pk).first() if cart else None
     lines = list(cart.lines.select_related("variant__product")) if cart else []
@@ -50,6 +57,8 @@ def place_order(*, cart: Cart | None, customer: Customer | None, details: OrderD
     priced = _price_lines(lines, details.currency)
     allocate_stock({line.variant_id: line.quantity for line in lines})
     order = _write_order(priced, customer, details)
+    if expected is not None and order.total != expected:
+        raise TotalChanged(order.total)
     cart.lines.all().delete()
     Cart.objects.filter(pk=cart.pk).update(version=F("version") + 1)
     return order

@@ -1,9 +1,57 @@
+"""An order's page, and finding it again."""
+
+from http import HTTPStatus
+
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from orders.forms import OrderLookupForm
+from orders.models import Order
+from orders.numbers import read_number
+from orders.queries import find_order, order_steps, remember_order, with_lines
+from shop.privacy import private_page
+from shop.throttle import LOOKUP, spend_try
+from shop.views.throttled import too_many_requests
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+@private_page
 def order_lookup(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("order_lookup")
+    """Number and e-mail open an order to this browser."""
+    form = OrderLookupForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+        return render(request, "orders/lookup.html", {"form": form}, status=status)
+    if not spend_try(request, LOOKUP):
+        return too_many_requests(request, retry_after=LOOKUP[2])
+    number = read_number(form.cleaned_data["number"])
+    found = find_order(request, number, email=form.cleaned_data["email"]) if number else None
+    if found is None:
+        return _not_found(request, form)
+    remember_order(request, found.number)
+    return redirect(found)
 
 
+@require_safe
+@private_page
 def order(request: HttpRequest, number: str) -> HttpResponse:
-    return HttpResponse(number)
+    """Confirmation and status in one; `?partial=status` is the part that changes."""
+    canonical = read_number(number)
+    found = find_order(request, canonical) if canonical else None
+    if found is None:
+        return _not_found(request, OrderLookupForm(initial={"number": number[:60]}))
+    if found.number != number:
+        return redirect(found)
+    context = {"order": found, "steps": order_steps(found), "bank": settings.SHOP_BANK_ACCOUNT}
+    if request.GET.get("partial") == "status":
+        return render(request, "orders/order.html#status", context)
+    context["order"] = with_lines(Order.objects.all()).get(pk=found.pk)
+    return render(request, "orders/order.html", context)
+
+
+def _not_found(request: HttpRequest, form: OrderLookupForm) -> HttpResponse:
+    """One answer for an unknown number, a foreign order and a wrong e-mail."""
+    context = {"form": form, "not_found": True}
+    return render(request, "orders/lookup.html", context, status=HTTPStatus.NOT_FOUND)

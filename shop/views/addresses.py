@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -23,6 +23,10 @@ def _customer(request: HttpRequest) -> Customer:
 def _own_address(request: HttpRequest, pk: int) -> Address:
     """Raises Http404 for another customer's."""
     return get_object_or_404(Address, pk=pk, customer=_customer(request))
+
+
+def _data(request: HttpRequest) -> QueryDict | None:
+    return request.POST if request.method == "POST" else None
 
 
 def _form_page(request: HttpRequest, form: AddressForm, address: Address | None) -> HttpResponse:
@@ -44,7 +48,7 @@ def addresses(request: HttpRequest) -> HttpResponse:
 @private_page
 def address_new(request: HttpRequest) -> HttpResponse:
     customer = _customer(request)
-    form = AddressForm(request.POST or None, initial={"name": customer.name, "country": "TW"})
+    form = AddressForm(_data(request), initial={"name": customer.name, "country": "TW"})
     if not form.is_valid():
         return _form_page(request, form, None)
     default = form.cleaned_data.pop("is_default")
@@ -59,7 +63,7 @@ def address_new(request: HttpRequest) -> HttpResponse:
 def address(request: HttpRequest, pk: int) -> HttpResponse:
     found = _own_address(request, pk)
     initial = {name: getattr(found, name) for name in AddressForm.base_fields}
-    form = AddressForm(request.POST or None, initial=initial)
+    form = AddressForm(_data(request), initial=initial)
     if not form.is_valid():
         return _form_page(request, form, found)
     default = form.cleaned_data.pop("is_default")
