@@ -1,8 +1,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from orders.api import api
+
 urlpatterns = [
     path("health/", include("regions.urls")),
+    path("api/", api.urls),
     path("admin/", admin.site.urls),
     path("accounts/", include("shop.account_urls")),
     path("i18n/", include("django.conf.urls.i18n")),

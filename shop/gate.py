@@ -13,7 +13,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import add_never_cache_headers
 from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
 
+from shop.problems import MEDIA_TYPE as PROBLEM
 from shop.problems import method_not_allowed, not_found, problem
 
 type View = Callable[..., HttpResponseBase]
@@ -25,7 +27,7 @@ BROWSER_HEADERS: Final = ("Origin", "Sec-Fetch-Site", "Referer")
 
 
 class GatedAPI(NinjaAPI):
-    """A NinjaAPI whose every view stands behind `gated`."""
+    """A NinjaAPI whose every view stands behind `gated` and whose errors are problems."""
 
     @property
     def urls(self) -> tuple[list[Any], str, str]:
@@ -34,20 +36,30 @@ class GatedAPI(NinjaAPI):
             pattern.callback = gated(pattern.callback)
         return patterns, app_name, namespace
 
+    def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
+        schema = super().get_openapi_schema(**kwargs)
+        for operations in schema["paths"].values():
+            for operation in operations.values():
+                for status, response in operation["responses"].items():
+                    if int(status) >= HTTPStatus.BAD_REQUEST:
+                        response["content"] = {PROBLEM: response["content"]["application/json"]}
+        return schema
+
 
 def gated(view: View) -> View:
     """Refuse what is not JSON and what another site made a browser send; complete the answer."""
 
     @wraps(view)
     def gate(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        head = request.method == "HEAD"
-        if head:  # the server drops the body
-            request.method = "GET"
+        method = str(request.method)
+        if method == "HEAD":
+            request.method = "GET"  # endpoints know no other; the server drops the body
         response = _not_json(request) or _forged(request) or view(request, *args, **kwargs)
+        request.method = method
         if isinstance(response, HttpResponseNotAllowed):
             allowed = set(response.headers["Allow"].split(", "))
             allowed |= {"HEAD"} if "GET" in allowed else set()
-            response = method_not_allowed(str(request.method), allowed)
+            response = method_not_allowed(method, allowed)
         if not response.has_header("Cache-Control"):
             add_never_cache_headers(response)
         return response

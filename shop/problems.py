@@ -13,13 +13,23 @@ from django.core.exceptions import RequestDataTooBig
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.template.defaultfilters import filesizeformat
-from ninja import NinjaAPI
+from ninja import NinjaAPI, Schema
 from ninja.errors import HttpError, Throttled, ValidationError
 
 from shop.errors import OutOfStock, UnknownSku
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:anyport:problem:"
+
+
+class Problem(Schema):
+    """RFC 9457. Some problems have more members, such as `available`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, str]] | None = None
 
 
 def problem(
@@ -104,7 +114,7 @@ def _throttled(request: HttpRequest, error: Throttled) -> HttpResponse:
 
 
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
-    """Ninja's own: the only one left is a body that its parser could not read."""
+    """Ninja's own 400 (a body that cannot be read), and those that an endpoint raises."""
     if error.status_code == HTTPStatus.BAD_REQUEST:
         return problem(
             HTTPStatus.BAD_REQUEST,
