@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from ninja import Field, Header, NinjaAPI, Query, Router, Schema
 from ninja.errors import Throttled
 from ninja.openapi.docs import DocsBase
+from ninja.responses import NinjaJSONEncoder
 from pydantic import AfterValidator
 
 from orders.errors import EmptyCart, NotForSale
@@ -179,8 +180,8 @@ def _place(request: HttpRequest, wanted: OrderIn, attempt: Attempt) -> Answer:
     )
     customer = request.user if isinstance(request.user, Customer) else None
     order = place_order(cart=find_cart(request), customer=customer, details=details)
-    body = OrderOut.from_orm(order).model_dump_json().encode()
-    return attempt.answer(HTTPStatus.CREATED, body)
+    body = json.dumps(OrderOut.from_orm(order).model_dump(), cls=NinjaJSONEncoder)
+    return attempt.answer(HTTPStatus.CREATED, body.encode())
 
 
 def _bad_key(request: HttpRequest, error: BadKey) -> HttpResponse:
