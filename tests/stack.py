@@ -365,10 +365,16 @@ def stack() -> Stack:
 
 
 @pytest.fixture(scope="module")
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Three regions for the tests of one module alone, which may break what they like."""
+def own_booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
+    """A `manage.py up` for the tests of one module alone."""
     booted = Booted(tmp_path_factory.mktemp("own") / "stack")
     try:
-        yield booted.wait_ready()
+        yield booted
     finally:
         booted.stop()
+
+
+@pytest.fixture(scope="module")
+def own_stack(own_booted: Booted) -> Stack:
+    """Three regions for the tests of one module alone, which may break what they like."""
+    return own_booted.wait_ready()

@@ -54,18 +54,21 @@ http://:{port} {{
 	header -Server
 	header -Via
 
-	handle_path /assets/* {{
-		@unsafe not method GET HEAD
-		respond @unsafe 405
-		# A folder would list the bucket, and a query would address it: only files are public.
-		@folder path */
-		respond @folder 404
+	# Only files, and without a query: a folder would list the bucket, a query would address it.
+	@asset {{
+		method GET HEAD
+		path_regexp asset ^/assets/(.*[^/])$
+	}}
+	handle @asset {{
 		header {{
 			match status 200 206 304
 			Cache-Control "public, max-age=31536000, immutable"
 			X-Content-Type-Options nosniff
 		}}
 {assets}
+	}}
+	handle /assets/* {{
+		respond 404
 	}}
 
 	handle /ws/* {{
@@ -112,25 +115,34 @@ _PROBLEM = (
     '"detail":"Send the same request again in 5 seconds, with the same Idempotency-Key."}'
 )
 
+# The bucket is private, and read as a CDN reads it, with credentials of its own (moto looks at
+# the name of the key only).
+_AUTHORIZATION = (
+    "AWS4-HMAC-SHA256 Credential=anyport/20260101/us-east-1/s3/aws4_request, "
+    "SignedHeaders=host, Signature=0"
+)
+
 
 def _assets(plan: Plan) -> str:
     """Files from the first region's bucket, or from the next one's when it is not there yet."""
-    text = ""
+    otherwise = "respond 404"
     for region in reversed(plan.regions):
-        missing = (
-            f"@missing_{region} status 403 404\nhandle_response @missing_{region} {{\n{text}}}\n"
-            if text
-            else ""
+        otherwise = "\n".join(
+            [
+                f"reverse_proxy {LOOPBACK}:{plan.ports['aws']} {{",
+                f"rewrite /anyport-assets-{region}/{{re.asset.1}}?",
+                f'header_up Authorization "{_AUTHORIZATION}"',
+                "header_up -Cookie",
+                "header_down -Via",
+                "header_down -Server",
+                f"@missing_{region} status 403 404",
+                f"handle_response @missing_{region} {{",
+                otherwise,
+                "}",
+                "}",
+            ]
         )
-        text = (
-            f"reverse_proxy {LOOPBACK}:{plan.ports['aws']} {{\n"
-            f"rewrite /anyport-assets-{region}{{path}}?\n"
-            "header_up -Authorization\nheader_up -Cookie\n"
-            "header_down -Via\nheader_down -Server\n"
-            f"{missing}"
-            "}\n"
-        )
-    return text
+    return otherwise
 
 
 def caddyfile(plan: Plan) -> str:

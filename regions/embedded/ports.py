@@ -20,10 +20,10 @@ class PortTaken(Exception):
         self.port = port
         self.purpose = purpose
         super().__init__(
-            f"port {port}, wanted for {purpose}, is taken by another program.\n"
+            f"port {port}, wanted for the {purpose}, is taken by another program.\n"
             f"Stop that program (`ss -ltnp 'sport = :{port}'` or `lsof -i :{port}` names it), "
             "or start with other ports: `manage.py up --port 0` takes free ones for everything"
-            + (", `--port N` another front door." if purpose == "front" else ".")
+            + (", `--port N` another front door." if purpose == "front door" else ".")
         )
 
 
@@ -52,7 +52,7 @@ def choose_ports(regions: tuple[str, ...], front: int, previous: dict[str, int])
             continue
         port = front if name == "front" else default
         if not is_free(port) or (name == "front" and not is_free(port, "::1")):
-            raise PortTaken(port, name.replace("-", " "))
+            raise PortTaken(port, "front door" if name == "front" else name.replace("-", " "))
         ports[name] = port
     ports["supervisor"] = _kept_or_free(None, ports.values())
     return ports
@@ -65,7 +65,7 @@ def _kept_or_free(previous: int | None, taken: Iterable[int]) -> int:
     for port in random.sample(_FREE_RANGE, 500):
         if port not in taken and is_free(port) and is_free(port, "::1"):
             return port
-    raise PortTaken(_FREE_RANGE.start, "everything (500 random ports were tried)")
+    raise PortTaken(_FREE_RANGE.start, "whole stack (500 random ports were tried)")
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:

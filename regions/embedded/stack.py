@@ -26,6 +26,7 @@ from regions.embedded.supervise import (
 from regions.embedded.watch import Watch
 
 _READY_TIMEOUT = 90.0  # seconds for any one part; the slowest laptop needs a third of it
+_DEATHS = 2  # of a part during the start, after which it is given up
 _STREAM_TIMEOUT = 15.0  # seconds for a standby to stream, before it is made anew
 _STOP_TIMEOUT = 25.0  # seconds, longer than any one process may take
 _TICK = 0.5
@@ -112,24 +113,28 @@ class Stack:
     def _start_part(self, part: Program) -> None:
         is_ready = readiness(self.plan, part)
         self.supervisor.start(part.key)
-        began = time.monotonic()
+        seen: set[int] = set()
+        ask_at = time.monotonic() + 2
 
         def ready_or_given_up() -> bool:
+            nonlocal ask_at
             if is_ready():
                 return True
             # supervisord is asked only of what is slow: questions cost it time, too.
-            if time.monotonic() - began > 2 and self._is_lost(part):
-                raise StartError(_title(part), "ended", self.plan.log(part.key))
+            if time.monotonic() > ask_at:
+                ask_at += 1
+                state = self.supervisor.states()[part.key]
+                seen.add(state.pid)
+                ended = state.state == "EXITED" and not part.restart
+                if ended or state.state == "FATAL" or len(seen - {0}) > _DEATHS:
+                    problem = "ended" if ended else "keeps dying"
+                    raise StartError(_title(part), problem, self.plan.log(part.key))
             return False
 
         if not wait_until(ready_or_given_up, _READY_TIMEOUT, stopping=self._ending, interval=0.15):
             problem = f"is not ready after {_READY_TIMEOUT:.0f} s"
             raise StartError(_title(part), problem, self.plan.log(part.key))
         self._screen.ready(_title(part), _where(part))
-
-    def _is_lost(self, part: Program) -> bool:
-        state = self.supervisor.states()[part.key].state
-        return state == "FATAL" or (state == "EXITED" and not part.restart)
 
     def _start_postgres(self) -> None:
         """The writer, then everybody else, who may need it to rejoin."""

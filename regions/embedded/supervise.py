@@ -119,13 +119,13 @@ def _stores(plan: Plan, region: str) -> Iterable[Program]:
 
 
 def _application(plan: Plan, region: str) -> Iterable[Program]:
-    for name, interface, words in (
-        ("web", "wsgi", ["--no-ws", "--blocking-threads", "4"]),
-        ("ws", "asgi", ["--ws"]),
+    for name, module, words in (
+        ("web", "wsgi", ["--interface", "wsgi", "--no-ws", "--blocking-threads", "4"]),
+        ("ws", "asgi", ["--interface", "asginl", "--ws"]),  # Channels has no lifespan protocol
     ):
         port = plan.port(name, region)
-        serve = [PYTHON, "-m", "regions.embedded.serve", f"settings.{interface}:application"]
-        serve += ["--interface", interface, "--host", LOOPBACK, "--port", str(port), "--http", "1"]
+        serve = [PYTHON, "-m", "regions.embedded.serve", f"settings.{module}:application"]
+        serve += ["--host", LOOPBACK, "--port", str(port), "--http", "1"]
         serve += ["--workers", "1", "--runtime-threads", "1", "--workers-kill-timeout", "3"]
         serve += ["--log-level", "warning", *words]
         yield Program(name, "app", serve, region, port, start_seconds=3)

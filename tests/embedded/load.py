@@ -1,0 +1,79 @@
+"""Requests from many threads, and the account of them: who failed, and for how long."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+
+@dataclass
+class Account:
+    """What became of the requests to one address."""
+
+    answers: list[tuple[float, int]] = field(default_factory=list)
+    """Moment of the answer, and its status; 0 when there was none."""
+
+    @property
+    def failures(self) -> int:
+        return sum(_failed(status) for _, status in self.answers)
+
+    def longest_outage(self) -> float:
+        """Seconds between the first failure of a row and the next answer that is no failure."""
+        longest, since = 0.0, None
+        for moment, status in sorted(self.answers):
+            if not _failed(status):
+                since = None
+            elif since is None:
+                since = moment
+            if since is not None:
+                longest = max(longest, moment - since)
+        return longest
+
+
+def _failed(status: int) -> bool:
+    return status == 0 or status >= 500
+
+
+class Load:
+    """GET and POST in turn from one thread an address, about fifty requests a second each.
+
+    `/health/live` answers GET with 200 and POST with 405, from Django, without any store.
+    """
+
+    def __init__(self, *addresses: str) -> None:
+        self.accounts = {address: Account() for address in addresses}
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(a,)) for a in addresses]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(10)
+
+    def served(self, address: str) -> int:
+        """How many requests the address has answered without failure so far."""
+        return sum(not _failed(status) for _, status in list(self.accounts[address].answers))
+
+    def _ask(self, address: str) -> None:
+        account = self.accounts[address]
+        with httpx.Client(base_url=address, timeout=5) as client:
+            while not self._stop.wait(0.02):
+                method = "POST" if len(account.answers) % 2 else "GET"
+                try:
+                    status = client.request(method, "/health/live").status_code
+                except httpx.HTTPError:
+                    status = 0
+                account.answers.append((time.monotonic(), status))

@@ -1,0 +1,126 @@
+"""S3 and DynamoDB on one machine lose nothing that they acknowledged, and keep conditions."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.stack import Stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+BUCKET = "embedded-durable"
+TABLE = "embedded-durable"
+
+
+@pytest.fixture(scope="module")
+def s3(stack: Stack) -> "S3Client":
+    client: S3Client = boto3.client("s3", **_address(stack))
+    client.create_bucket(Bucket=BUCKET)
+    return client
+
+
+@pytest.fixture(scope="module")
+def dynamodb(stack: Stack) -> "DynamoDBClient":
+    client: DynamoDBClient = boto3.client("dynamodb", **_address(stack))
+    client.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return client
+
+
+def _address(stack: Stack) -> dict[str, object]:
+    return {
+        "region_name": "us-east-1",
+        "endpoint_url": stack.description["stores"]["aws"],
+        "aws_access_key_id": "anyport",
+        "aws_secret_access_key": "anyport-local",
+        "config": Config(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 1}),
+    }
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped", "killed after a stop"])
+def test_acknowledged_writes_survive(
+    stack: Stack, s3: "S3Client", dynamodb: "DynamoDBClient", how: str
+) -> None:
+    name = how.replace(" ", "-")
+    s3.put_object(
+        Bucket=BUCKET,
+        Key=f"{name}/ü.txt",
+        Body=b"kept",
+        ContentType="text/x-test",
+        CacheControl="max-age=5",
+        Metadata={"who": "me"},
+    )
+    s3.put_object(Bucket=BUCKET, Key=f"{name}/gone.txt", Body=b"gone")
+    s3.delete_object(Bucket=BUCKET, Key=f"{name}/gone.txt")
+    dynamodb.put_item(TableName=TABLE, Item={"id": {"S": name}, "n": {"N": "1"}})
+    dynamodb.update_item(
+        TableName=TABLE,
+        Key={"id": {"S": name}},
+        UpdateExpression="ADD n :one",
+        ExpressionAttributeValues={":one": {"N": "1"}},
+    )
+
+    if how != "killed":
+        stack.restart("aws")
+    if how != "stopped":
+        stack.wait_restarted("aws", None, stack.kill("aws"))
+
+    found = s3.get_object(Bucket=BUCKET, Key=f"{name}/ü.txt")
+    assert found["Body"].read() == b"kept"
+    assert found["ContentType"] == "text/x-test"
+    assert found["CacheControl"] == "max-age=5"
+    assert found["Metadata"] == {"who": "me"}
+    listed = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{name}/")["Contents"]
+    assert [item["Key"] for item in listed] == [f"{name}/ü.txt"]
+    item = dynamodb.get_item(TableName=TABLE, Key={"id": {"S": name}})["Item"]
+    assert item == {"id": {"S": name}, "n": {"N": "2"}}
+
+
+def test_upload_in_parts_survives(stack: Stack, s3: "S3Client") -> None:
+    upload = s3.create_multipart_upload(Bucket=BUCKET, Key="parts")["UploadId"]
+    first = s3.upload_part(
+        Bucket=BUCKET, Key="parts", UploadId=upload, PartNumber=1, Body=b"a" * (5 << 20)
+    )
+    last = s3.upload_part(Bucket=BUCKET, Key="parts", UploadId=upload, PartNumber=2, Body=b"b")
+    s3.complete_multipart_upload(
+        Bucket=BUCKET,
+        Key="parts",
+        UploadId=upload,
+        MultipartUpload={
+            "Parts": [
+                {"PartNumber": 1, "ETag": first["ETag"]},
+                {"PartNumber": 2, "ETag": last["ETag"]},
+            ]
+        },
+    )
+
+    stack.wait_restarted("aws", None, stack.kill("aws"))
+
+    assert s3.get_object(Bucket=BUCKET, Key="parts")["Body"].read() == b"a" * (5 << 20) + b"b"
+
+
+def test_simultaneous_conditional_puts_have_one_winner(dynamodb: "DynamoDBClient") -> None:
+    def claim(number: int) -> bool:
+        try:
+            dynamodb.put_item(
+                TableName=TABLE,
+                Item={"id": {"S": f"slot-{number // 20}"}, "by": {"N": str(number)}},
+                ConditionExpression="attribute_not_exists(id)",
+            )
+        except dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    with ThreadPoolExecutor(20) as pool:
+        won = list(pool.map(claim, range(100)))
+
+    assert [sum(won[slot : slot + 20]) for slot in range(0, 100, 20)] == [1, 1, 1, 1, 1]

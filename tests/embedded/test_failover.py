@@ -1,0 +1,150 @@
+"""Writers die, others take over, the dead return as followers; no configuration changes."""
+
+import time
+
+import psycopg
+import redis
+from redis.sentinel import Sentinel
+
+from regions.embedded import valkey
+from regions.embedded.ports import LOOPBACK
+from tests.embedded.conftest import wait_nothing_left
+from tests.stack import Booted, Stack, wait_until
+
+SENTINEL_LIMIT = 5.0  # seconds from the primary's death to the new primary's first write
+
+
+def test_valkey_primary_is_replaced_and_returns_as_replica(own_stack: Stack) -> None:
+    old = own_stack.roles["valkey"]
+    sentinel = Sentinel(
+        [(LOOPBACK, own_stack.plan.port("sentinel", region)) for region in own_stack.regions],
+        socket_timeout=0.5,
+    )
+    primary = sentinel.master_for("anyport", socket_timeout=0.5)
+    assert primary.set("before", "kept")
+    assert primary.wait(1, 1000) == 1
+
+    pid = own_stack.kill("valkey", old)
+    began = time.monotonic()
+
+    def writes() -> bool:
+        try:
+            return bool(primary.set("after", "written"))
+        except redis.RedisError:
+            return False
+
+    wait_until(writes, 15, "the new primary takes writes")
+    assert time.monotonic() - began < SENTINEL_LIMIT
+    assert primary.get("before") == b"kept"
+    own_stack.wait_restarted("valkey", old, pid)
+    wait_until(lambda: valkey.is_ready(own_stack.plan, old), 20, f"{old} has its copy")
+    new = wait_until(
+        lambda: (found := own_stack.roles.get("valkey")) != old and found, 10, "roles follow"
+    )
+    with own_stack.valkey(old) as client:
+        assert client.info("replication")["role"] == "slave"
+        assert client.get("after") == b"written"
+    with own_stack.valkey(str(new)) as client:
+        assert client.info("replication")["role"] == "master"
+
+
+def test_killed_replica_returns(own_stack: Stack) -> None:
+    replica = next(r for r in own_stack.regions if r != own_stack.roles["valkey"])
+
+    own_stack.wait_restarted("valkey", replica, own_stack.kill("valkey", replica))
+
+    wait_until(lambda: valkey.is_ready(own_stack.plan, replica), 20, f"{replica} has its copy")
+
+
+def test_promotion_by_hand_needs_no_configuration(own_stack: Stack) -> None:
+    old = own_stack.roles["postgres"]
+    new, third = (region for region in own_stack.regions if region != old)
+    with own_stack.writer() as connection:
+        connection.execute("CREATE TABLE marks (at text)")
+        connection.execute("INSERT INTO marks VALUES ('before')")
+    wait_until(lambda: marks(own_stack, new) == ["before"], 10, "the standby has everything")
+
+    own_stack.kill("postgres", old)
+    with own_stack.pg_admin(new) as connection:
+        assert connection.execute("SELECT pg_promote()").fetchone() == (True,)
+
+    with own_stack.writer() as connection:
+        connection.execute("INSERT INTO marks VALUES ('after')")
+        assert connection.info.port == own_stack.plan.port("postgres", new)
+    wait_until(lambda: marks(own_stack, third) == ["before", "after"], 10, f"{third} follows {new}")
+    wait_until(lambda: own_stack.roles["postgres"] == new, 10, "roles follow")
+    assert not any(
+        (process["name"], process["region"]) == ("postgres", old)
+        for process in own_stack.description["processes"]
+    )
+
+    # The old primary, started again, follows the new one instead of splitting the brain.
+    own_stack.start_process("postgres", old)
+    wait_until(lambda: marks(own_stack, old) == ["before", "after"], 20, f"{old} follows {new}")
+    with own_stack.pg_admin(old) as connection:
+        assert connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,)
+
+
+def test_primary_that_went_its_own_way_is_rewound(own_stack: Stack) -> None:
+    old = own_stack.roles["postgres"]
+    new = next(region for region in own_stack.regions if region != old)
+    own_stack.stop_process("postgres", new)
+    with own_stack.pg_admin(old) as connection:  # does not wait for standbys
+        connection.execute("INSERT INTO marks VALUES ('lost')")
+        connection.execute("SELECT pg_switch_wal()")
+    # Both standbys away, the last writes exist only on the old primary.
+    third = next(region for region in own_stack.regions if region not in (old, new))
+    own_stack.stop_process("postgres", third)
+    with own_stack.pg_admin(old) as connection:
+        connection.execute("INSERT INTO marks VALUES ('lost, too')")
+    own_stack.kill("postgres", old)
+    own_stack.start_process("postgres", new)
+    own_stack.start_process("postgres", third)
+    with own_stack.pg_admin(new) as connection:
+        assert connection.execute("SELECT pg_promote()").fetchone() == (True,)
+    with own_stack.writer() as connection:
+        connection.execute("INSERT INTO marks VALUES ('later')")
+
+    own_stack.start_process("postgres", old)
+
+    expected = ["before", "after", "later"]
+    wait_until(lambda: marks(own_stack, new) == expected, 10, f"{new} never had what was lost")
+    wait_until(lambda: marks(own_stack, old) == expected, 20, f"{old} gave up what was lost")
+
+
+def test_restart_keeps_data_and_roles(own_stack: Stack, own_booted: Booted) -> None:
+    roles = own_stack.roles
+    expected = marks(own_stack, roles["postgres"])
+    ports = own_stack.plan.ports
+    own_booted.stop()
+    wait_nothing_left(own_stack.state)
+
+    again = Booted(own_stack.state)
+    try:
+        stack = again.wait_ready()
+
+        assert stack.roles == roles
+        assert {k: v for k, v in stack.plan.ports.items() if k != "supervisor"} == {
+            k: v for k, v in ports.items() if k != "supervisor"
+        }
+        for region in stack.regions:
+            wait_until(
+                lambda region=region: marks(stack, region) == expected,  # type: ignore[misc]
+                10,
+                f"{region} has the data",
+            )
+        with stack.valkey(roles["valkey"]) as client:
+            assert client.get("after") == b"written"
+        assert stack.answers(f"{stack.front}/health/ready")
+    finally:
+        again.stop()
+
+
+def marks(stack: Stack, region: str) -> list[str]:
+    """The rows that a region's own server shows; none while it does not answer."""
+    try:
+        with stack.pg_admin(region) as connection:
+            rows = connection.execute("SELECT at FROM marks ORDER BY ctid").fetchall()
+    except psycopg.Error:
+        return []
+    return [at for (at,) in rows]

@@ -1,0 +1,140 @@
+"""The front door: any region serves any request, and the death of one is not noticed."""
+
+import signal
+import socket
+
+import boto3
+import httpx
+import psutil
+import pytest
+
+from regions.embedded.plan import AWS_REGIONS
+from tests.embedded.load import Load
+from tests.stack import APPLICATION, Stack, wait_until
+
+LONGEST_OUTAGE = 2.0  # seconds, as promised
+
+
+def test_every_region_serves_in_turn(stack: Stack) -> None:
+    served = [httpx.get(f"{stack.front}/health/live") for _ in range(6)]
+
+    regions = [response.headers["Anyport-Region"] for response in served]
+    assert sorted(regions) == sorted([*stack.regions, *stack.regions])
+    assert {"Server", "Via"}.isdisjoint(served[0].headers)
+
+
+def test_front_door_answers_on_both_loopback_addresses(stack: Stack) -> None:
+    port = httpx.URL(stack.front).port
+    assert stack.answers(f"http://127.0.0.1:{port}/health/live")
+    if socket.has_ipv6 and "::1" in {a.address for v in psutil.net_if_addrs().values() for a in v}:
+        assert stack.answers(f"http://[::1]:{port}/health/live")
+
+
+def test_load_notices_an_outage(stack: Stack) -> None:
+    """The control: were the front door away, the tests below would see it."""
+    with Load(stack.front) as load:
+        wait_until(lambda: load.served(stack.front) > 20, 10, "requests are served")
+        old = stack.kill("caddy")
+        stack.wait_restarted("caddy", None, old)
+        served = load.served(stack.front)
+        wait_until(lambda: load.served(stack.front) > served + 20, 20, "requests are served again")
+
+    assert load.accounts[stack.front].failures > 0
+
+
+@pytest.mark.parametrize("who", ["main process", "worker process", "region"])
+def test_death_of_processes_is_not_noticed(stack: Stack, who: str) -> None:
+    victim, *others = stack.regions
+    direct = [stack.regions[region]["web"] for region in others]
+    with Load(stack.front, *direct) as load:
+        wait_until(lambda: load.served(stack.front) > 20, 10, "requests are served")
+        old = {name: stack.pid(name, victim) for name in APPLICATION}
+        names: tuple[str, ...] = ("web",)
+        if who == "main process":
+            stack.kill("web", victim)
+        elif who == "worker process":
+            (worker,) = psutil.Process(old["web"]).children()
+            worker.kill()
+        else:
+            stack.kill_region(victim)
+            names = APPLICATION
+        for name in names:
+            stack.wait_restarted(name, victim, old[name])
+        served = load.served(stack.front)
+        wait_until(lambda: load.served(stack.front) > served + 50, 20, "requests are served on")
+
+    assert load.accounts[stack.front].longest_outage() < LONGEST_OUTAGE
+    assert [load.accounts[address].failures for address in direct] == [0, 0]
+
+
+def test_frozen_process_leaves_the_rotation_and_returns(stack: Stack) -> None:
+    victim = next(iter(stack.regions))
+    (worker,) = psutil.Process(stack.pid("web", victim)).children()
+
+    worker.send_signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: victim not in asked(stack, 6), 20, f"{victim} is passed over")
+    finally:
+        worker.send_signal(signal.SIGCONT)
+
+    wait_until(lambda: victim in asked(stack, 6), 20, f"{victim} serves again")
+
+
+def asked(stack: Stack, times: int) -> set[str]:
+    """The regions that answered that many requests."""
+    answers = set()
+    for _ in range(times):
+        try:
+            response = httpx.get(f"{stack.front}/health/live", timeout=3)
+        except httpx.TimeoutException:  # it was sent to the frozen one
+            continue
+        answers.add(response.headers["Anyport-Region"])
+    return answers
+
+
+def test_assets_come_from_any_region_and_are_kept_for_ever(stack: Stack) -> None:
+    put(stack, "singapore", "embedded/far.txt", b"from far")
+
+    found = httpx.get(f"{stack.front}/assets/embedded/far.txt")
+    head = httpx.head(f"{stack.front}/assets/embedded/far.txt")
+
+    assert (found.status_code, found.text) == (200, "from far")
+    assert found.headers["Content-Type"] == "text/plain"
+    assert found.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert (head.status_code, head.headers["Content-Length"]) == (200, "8")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/assets/"),
+        ("GET", "/assets/embedded/"),
+        ("GET", "/assets/none.png"),
+        ("GET", "/assets/?list-type=2"),
+        ("GET", "/assets/%2e%2e/anyport-backups-taiwan/secret.txt"),
+        ("POST", "/assets/embedded/far.txt"),
+        ("PUT", "/assets/embedded/far.txt"),
+        ("DELETE", "/assets/embedded/far.txt"),
+    ],
+)
+def test_assets_show_files_only(stack: Stack, method: str, path: str) -> None:
+    put(stack, "singapore", "embedded/far.txt", b"from far")
+
+    refused = httpx.request(method, f"{stack.front}{path}")
+
+    assert refused.status_code == 404
+    assert "Cache-Control" not in refused.headers or "immutable" not in refused.text
+    assert httpx.get(f"{stack.front}/assets/embedded/far.txt").text == "from far"
+
+
+def put(stack: Stack, region: str, key: str, body: bytes) -> None:
+    client = boto3.client(
+        "s3",
+        region_name=AWS_REGIONS[region],
+        endpoint_url=stack.description["stores"]["aws"],
+        aws_access_key_id="anyport",
+        aws_secret_access_key="anyport-local",
+    )
+    client.put_object(
+        Bucket=f"anyport-assets-{region}", Key=key, Body=body, ContentType="text/plain"
+    )
