@@ -35,7 +35,7 @@ from shop.countries import COUNTRIES
 from shop.gate import GatedAPI
 from shop.models import Customer
 from shop.preferences import current_currency
-from shop.problems import Problem, answer_with_problems, problem
+from shop.problems import Problem, answer_with, answer_with_problems, problem
 from shop.services.cart import find_cart, remember_count
 from shop.throttle import LOOKUP, spend_try
 
@@ -261,8 +261,8 @@ api.add_router("/cart", cart_router)
 api.add_router("/orders", orders_router)
 api.add_router("/session", session_router)
 answer_with_problems(api)
-api.add_exception_handler(BadKey, _bad_key)
-api.add_exception_handler(KeyReused, _key_reused)
-api.add_exception_handler(StillRunning, _still_running)
-api.add_exception_handler(EmptyCart, _empty_cart)
-api.add_exception_handler(NotForSale, _not_for_sale)
+answer_with(api, BadKey, _bad_key)
+answer_with(api, KeyReused, _key_reused)
+answer_with(api, StillRunning, _still_running)
+answer_with(api, EmptyCart, _empty_cart)
+answer_with(api, NotForSale, _not_for_sale)

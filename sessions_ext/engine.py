@@ -21,6 +21,6 @@ class SessionStore(CacheSessionStore):
     def save(self, must_create: bool = False) -> None:
         if self.session_key is not None:  # else the parent creates one, which saves again
             # no_load as in the parent: a session being created must not be looked for.
-            content = self._get_session(no_load=must_create)
+            content = self._get_session(no_load=must_create)  # type: ignore[attr-defined]
             content[VERSION] = content.get(VERSION, 0) + 1
         super().save(must_create)

@@ -2,7 +2,7 @@
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 from django.conf import settings
 from django.core.files.storage import storages
@@ -16,6 +16,7 @@ from ninja.errors import HttpError
 from pydantic import AfterValidator, StrictInt, StringConstraints
 
 from regions.routing import reads_replica
+from sessions_ext.engine import SessionStore
 from shop.errors import UnknownSku
 from shop.models import Customer, Product
 from shop.models.cart import MAX_QUANTITY
@@ -40,8 +41,8 @@ cart_router = Router(tags=["Cart"])
 session_router = Router(tags=["Session"])
 
 
-Language = StrEnum("Language", {code: code for code, _ in settings.LANGUAGES})
-Currency = StrEnum("Currency", {code: code for code in settings.SHOP_CURRENCIES})
+Language = StrEnum("Language", {code: code for code, _ in settings.LANGUAGES})  # type: ignore[misc]
+Currency = StrEnum("Currency", {code: code for code in settings.SHOP_CURRENCIES})  # type: ignore[misc]
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -289,7 +290,7 @@ def read_session(request: HttpRequest) -> dict[str, Any]:
         "language": translation.get_language(),
         "currency": current_currency(request),
         "region": settings.ANYPORT_REGION,
-        "version": request.session.version,
+        "version": cast(SessionStore, request.session).version,
         "authenticated": email is not None,
         "email": email,
         "cart_units": count_units(cart) if cart else 0,

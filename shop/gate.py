@@ -7,7 +7,7 @@ a browser adds the session cookie by itself, so whatever a browser sends is chec
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.middleware.csrf import CsrfViewMiddleware
@@ -33,7 +33,7 @@ class GatedAPI(NinjaAPI):
     def urls(self) -> tuple[list[Any], str, str]:
         patterns, app_name, namespace = super().urls
         for pattern in patterns:
-            pattern.callback = gated(pattern.callback)
+            pattern.callback = gated(cast(View, pattern.callback))
         return patterns, app_name, namespace
 
     def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
@@ -105,7 +105,7 @@ def _forged(request: HttpRequest) -> HttpResponse | None:
 class _CsrfCheck(CsrfViewMiddleware):
     """Tells the reason of a refusal instead of answering with a page."""
 
-    def _reject(self, request: HttpRequest, reason: str) -> str:  # type: ignore[override]
+    def _reject(self, request: HttpRequest, reason: str) -> str:
         return reason
 
 
