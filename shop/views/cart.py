@@ -41,8 +41,10 @@ def _page(
         "problem": problem,
         "problem_sku": sku,
     }
-    template = f"shop/cart.html{_fragment(request)}"
-    return render(request, template, context, status=status)
+    fragment = _fragment(request)
+    if fragment and status >= HTTPStatus.BAD_REQUEST:
+        status = HTTPStatus.UNPROCESSABLE_ENTITY  # the one error that our htmx shows in place
+    return render(request, f"shop/cart.html{fragment}", context, status=status)
 
 
 def _fragment(request: HttpRequest) -> str:
