@@ -5,4 +5,4 @@ class ShopConfig(AppConfig):
     name = "shop"
 
     def ready(self) -> None:
-        from shop import signals  # noqa: F401, PLC0415 (receivers register on import)
+        from shop import invalidation, signals  # noqa: F401, PLC0415 (receivers register on import)

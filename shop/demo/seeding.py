@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,6 +15,7 @@ from regions.regions import Region, local_first
 from shop.demo.catalogue import CATEGORIES, PRODUCTS
 from shop.demo.drawing import draw
 from shop.demo.items import Picture
+from shop.invalidation import forget_catalogue
 from shop.models import Category, Customer, Price, Product, ProductImage, StockItem, Variant
 from storage.buckets import bucket_name
 from storage.clients import s3
@@ -109,6 +111,8 @@ def seed(galleries: Galleries, *, stored: set[str], refresh: bool) -> dict[str, 
         created["prices"] = _seed_prices(variants, refresh)
         created["stock items"] = _seed_stock(variants)
         created["pictures"] = _seed_images(products, variants, galleries, stored, refresh)
+        # Rows written in bulk send no signals.
+        transaction.on_commit(partial(forget_catalogue, list(products)))
     return created
 
 

@@ -24,7 +24,8 @@ from shop.queries.product import product_page
 from shop.queries.search import clean_query, search_products
 from shop.queries.tree import category_tree, find_path, find_path_to_id, walk
 
-FEATURED: Final = 8
+FEATURED: Final = 9
+"""One leads the page, eight follow."""
 RELATED: Final = 4
 FEW: Final = 5
 """Units at which the page says how many are left."""

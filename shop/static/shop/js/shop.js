@@ -25,6 +25,15 @@ const showProblem = () => {
 document.addEventListener("htmx:sendError", showProblem);
 document.addEventListener("htmx:timeout", showProblem);
 document.addEventListener("htmx:responseError", showProblem);
+// A refusal that comes as a fragment is meant to be shown; a whole error page is not.
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const { status } = detail.xhr;
+  const isPage = /^\s*(<!doctype|$)/i.test(detail.serverResponse);
+  if (status >= 400 && status < 500 && !isPage) {
+    detail.shouldSwap = true;
+    detail.isError = false;
+  }
+});
 document.addEventListener("htmx:beforeRequest", () => {
   document.querySelector("#messages [data-problem]")?.remove();
 });
