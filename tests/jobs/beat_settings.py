@@ -1,0 +1,10 @@
+"""Settings of the beats and workers that tests start: a schedule with a slot every second."""
+
+from datetime import timedelta
+
+from settings.local import *  # noqa: F403
+
+CELERY_IMPORTS = ["tests.jobs.ticking"]
+CELERY_BEAT_SCHEDULE = {
+    "tick": {"task": "tests.jobs.ticking.tick", "schedule": timedelta(seconds=1)}
+}

@@ -1,0 +1,133 @@
+import csv
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from orders.models import Order, OrderLine, OrderStatusChange
+from orders.reports import render_csv, sales_rows, write_sales_report
+from orders.services.status import change_status
+from regions.regions import this_region
+from shop.models import StockItem, Variant
+from storage.buckets import bucket_name
+from storage.clients import s3
+from tests.factories import make_order, make_product
+
+pytestmark = pytest.mark.django_db
+
+DAY = date(2026, 11, 21)
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+SLOT = datetime(2026, 11, 22, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def variant() -> Variant:
+    variant = make_product(stock=100).variants.get()
+    Variant.objects.filter(pk=variant.pk).update(sku="RB-1")
+    variant.refresh_from_db()
+    return variant
+
+
+def sell(variant: Variant, quantity: int, *, name: str = "Rope Bag", **fields: object) -> Order:
+    values: dict[str, object] = {"placed_at": NOON, "subtotal_amount": 500 * quantity}
+    order = make_order(**values | fields)
+    OrderLine.objects.create(
+        order=order,
+        variant=variant,
+        sku=variant.sku,
+        name=name,
+        quantity=quantity,
+        unit_amount=500,
+        total_amount=500 * quantity,
+    )
+    return order
+
+
+def test_report_sums_a_day_by_currency_method_and_sku(variant: Variant) -> None:
+    sell(variant, 2)
+    sell(variant, 1, payment_method=Order.Payment.CASH)
+    sell(variant, 3, currency="USD", delivery_amount=350)
+
+    rows = list(sales_rows(day=DAY, as_of=SLOT))
+
+    assert rows == [
+        ("total", "TWD", "all", "", 2, 3, "1660"),
+        ("payment", "TWD", "cash_on_delivery", "", 1, 1, "580"),
+        ("payment", "TWD", "invoice", "", 1, 2, "1080"),
+        ("sku", "TWD", "RB-1", "Rope Bag", 2, 3, "1500"),
+        ("total", "USD", "all", "", 1, 3, "18.50"),
+        ("payment", "USD", "invoice", "", 1, 3, "18.50"),
+        ("sku", "USD", "RB-1", "Rope Bag", 1, 3, "15.00"),
+    ]
+
+
+def test_day_begins_and_ends_at_midnight_utc(variant: Variant) -> None:
+    midnight = datetime(2026, 11, 21, tzinfo=UTC)
+    for placed_at in (midnight, midnight + timedelta(days=1, microseconds=-1)):
+        sell(variant, 1, placed_at=placed_at)
+    for placed_at in (midnight - timedelta(microseconds=1), midnight + timedelta(days=1)):
+        sell(variant, 1, placed_at=placed_at)
+
+    total = next(sales_rows(day=DAY, as_of=SLOT))
+
+    assert total[4] == 2
+
+
+def test_report_made_late_equals_the_one_made_in_time(variant: Variant) -> None:
+    cancelled, kept = sell(variant, 1), sell(variant, 2)
+    OrderStatusChange.objects.create(
+        order=cancelled, to_status=Order.Status.CANCELLED, at=SLOT - timedelta(hours=1)
+    )
+    in_time = render_csv(sales_rows(day=DAY, as_of=SLOT))
+
+    OrderStatusChange.objects.create(order=kept, to_status=Order.Status.CANCELLED)
+
+    assert render_csv(sales_rows(day=DAY, as_of=SLOT)) == in_time
+    assert b"total,TWD,all,,1,2,1080\r\n" in in_time
+
+
+def test_report_lies_in_the_backups_bucket_under_its_day(variant: Variant) -> None:
+    sell(variant, 1)
+
+    keys = [write_sales_report(as_of=SLOT), write_sales_report(as_of=SLOT)]
+
+    stored = s3(this_region()).get_object(
+        Bucket=bucket_name("backups", this_region()), Key="reports/sales/2026-11-21.csv"
+    )
+    assert keys == ["reports/sales/2026-11-21.csv"] * 2
+    assert stored["Body"].read() == render_csv(sales_rows(day=DAY, as_of=SLOT))
+
+
+def test_day_without_orders_is_a_report_too() -> None:
+    report = render_csv(sales_rows(day=DAY, as_of=SLOT)).decode("utf-8-sig")
+
+    assert report == "section,currency,key,name,orders,units,revenue\r\n"
+
+
+@pytest.mark.parametrize("name", ["=1+2", "+1", "-1", "@SUM(A1)", "\tx", '=HYPERLINK("x,y")'])
+def test_name_that_looks_like_a_formula_is_disarmed(variant: Variant, name: str) -> None:
+    sell(variant, 1, name=name)
+
+    report = render_csv(sales_rows(day=DAY, as_of=SLOT)).decode("utf-8-sig")
+
+    (line,) = [row for row in csv.DictReader(report.splitlines()) if row["section"] == "sku"]
+    assert line["name"] == f"'{name}"
+
+
+def test_names_with_commas_quotes_and_other_scripts_survive(variant: Variant) -> None:
+    name = '橫濱 "Lantern", 提灯'
+    sell(variant, 1, name=name)
+
+    report = render_csv(sales_rows(day=DAY, as_of=SLOT)).decode("utf-8-sig")
+
+    (line,) = [row for row in csv.DictReader(report.splitlines()) if row["section"] == "sku"]
+    assert line["name"] == name
+
+
+def test_order_cancelled_by_its_service_leaves_the_report(variant: Variant) -> None:
+    order = sell(variant, 1)
+    StockItem.objects.filter(variant=variant).update(allocated=1)
+
+    change_status(order=order, to=Order.Status.CANCELLED)
+    rows = list(sales_rows(day=DAY, as_of=datetime.now(UTC)))
+
+    assert rows == []
