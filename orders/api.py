@@ -238,7 +238,8 @@ class DocsPage(DocsBase):
         settings = {
             "url": self.get_openapi_url(api, kwargs),
             "layout": "BaseLayout",
-            "deepLinking": True,
+            "deepLinking": False,  # its links would stand inside buttons
+            "defaultModelsExpandDepth": -1,  # schemas stand beside each endpoint already
         }
         return render(request, "orders/api_docs.html", {"api": api, "swagger": settings})
 

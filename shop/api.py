@@ -286,11 +286,12 @@ def read_session(request: HttpRequest) -> dict[str, Any]:
     get_token(request)
     email = request.user.email if isinstance(request.user, Customer) else None
     cart = find_cart(request)
+    session = cast(SessionStore, request.session)
     return {
         "language": translation.get_language(),
         "currency": current_currency(request),
         "region": settings.ANYPORT_REGION,
-        "version": cast(SessionStore, request.session).version,
+        "version": session.version + session.modified,  # it is saved when this request ends
         "authenticated": email is not None,
         "email": email,
         "cart_units": count_units(cart) if cart else 0,
