@@ -1,16 +1,14 @@
 """Every motif by name."""
 
-from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from shop.demo.drawing.canvas import Canvas
+from shop.demo.drawing import carrying, kitchen, lights, rest, table, wayfinding, wearing, writing
 
+type Motif = Callable[..., Any]
+"""`motif(canvas, tone, **params)` draws one thing on its foot, its peg or its middle."""
 
-def plain(c: Canvas, tone: str, **params: Any) -> None:
-    c.shadow(120)
-    c.lathe([(120, -260), (120, -130), (120, 0)], c.turned(tone))
-    c.oval(0, -260, 120, 19, tone)
-
-
-MOTIFS: dict[str, Callable[..., None]] = defaultdict(lambda: plain)
+_MODULES: Final = (table, kitchen, carrying, writing, lights, wayfinding, wearing, rest)
+MOTIFS: Final[dict[str, Motif]] = {
+    motif.__name__: motif for module in _MODULES for motif in module.MOTIFS
+}
