@@ -14,7 +14,6 @@ from django.views.decorators.http import require_http_methods
 from orders.delivery import delivery_quotes
 from orders.forms import CheckoutForm, first_values
 from orders.idempotency import IdempotencyError, KeyReused, StillRunning, idempotency_owner
-from orders.models import Order
 from orders.queries import remember_order
 from orders.services.submit import order_placed_with, submit_checkout
 from shop.errors import ShopError, UnknownSku
@@ -22,7 +21,7 @@ from shop.forms import SetQuantityForm
 from shop.models import Customer
 from shop.preferences import current_currency
 from shop.privacy import private_page
-from shop.queries import price_cart
+from shop.queries import PricedCart, price_cart
 from shop.services.cart import find_cart, remember_count, set_quantity
 
 RETRY_AFTER: Final = 2
@@ -40,7 +39,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
             messages.warning(request, _("Something in your cart needs a look first."))
         return redirect("shop:cart")
     form = CheckoutForm(initial=first_values(_customer(request)))
-    return _page(request, form)
+    return _page(request, form, cart=cart)
 
 
 def _submit(request: HttpRequest) -> HttpResponse:
@@ -109,18 +108,18 @@ def _page(
     request: HttpRequest,
     form: CheckoutForm,
     *,
+    cart: PricedCart | None = None,
     key: uuid.UUID | None = None,
     error: ShopError | IdempotencyError | None = None,
     placed: str | None = None,
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
-    cart = price_cart(find_cart(request), current_currency(request))
+    cart = cart or price_cart(find_cart(request), current_currency(request))
     context: dict[str, Any] = {
         "form": form,
         "key": key or uuid.uuid4(),
         "cart": cart,
         "quotes": delivery_quotes(cart.total),
-        "payments": Order.Payment,
         "error": error,
         "error_kind": type(error).__name__ if error else "",
         "placed": placed,
