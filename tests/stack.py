@@ -24,10 +24,10 @@ import redis
 
 from regions.embedded import claim, postgres
 from regions.embedded.plan import REPOSITORY, Plan, read_json
-from regions.embedded.ports import LOOPBACK
+from regions.embedded.ports import LOOPBACK, accepts
 from regions.embedded.supervise import Supervisor
 
-READY_TIMEOUT = 120.0
+READY_TIMEOUT = 180.0  # seconds; an idle machine takes 20, a busy one ten times as long
 STOP_TIMEOUT = 60.0
 APPLICATION = ("web", "ws", "worker", "beat")
 
@@ -130,7 +130,7 @@ class Stack:
         return pid
 
     def wait_ready(self, name: str, region: str | None = None, timeout: float = 30) -> None:
-        """Until the process answers (web, ws), serves (postgres, valkey), or runs (the rest)."""
+        """Until the process answers (web, ws), serves (stores, caddy), or runs (the rest)."""
 
         def ready() -> bool:
             if region and name in {"web", "ws"}:
@@ -139,8 +139,11 @@ class Stack:
                 return postgres.accepts_reads(self.plan, region)
             if region and name == "valkey":
                 return self.answers_ping(region)
-            state = self.supervisor.states()[_key(name, region)]
-            return state.state in {"STARTING", "RUNNING"}
+            key = _key(name, region)
+            port = {"caddy": "front"}.get(key, key)
+            if port in self.plan.ports:
+                return accepts(self.plan.ports[port])
+            return self.supervisor.states()[key].state in {"STARTING", "RUNNING"}
 
         wait_until(ready, timeout, f"{_key(name, region)} is ready")
 

@@ -10,7 +10,7 @@ from typing import IO
 import psutil
 
 from regions.embedded import valkey
-from regions.embedded.plan import Plan, Secrets, discard, read_json
+from regions.embedded.plan import PARTS, Plan, Secrets, discard, read_json
 from regions.embedded.ports import choose_ports
 from regions.embedded.processes import Identity, end_leftovers
 
@@ -93,7 +93,7 @@ def make_plan(state: Path, regions: tuple[str, ...], port: int, *, fresh: bool) 
         run_id=f"{os.getpid()}-{time.time_ns()}",
         valkey_primary=valkey.last_primary(state, known, regions),
     )
-    for folder in ("postgres", "valkey", "aws", "caddy", "static", "mail", "logs", "run"):
+    for folder in PARTS:
         (state / folder).mkdir(exist_ok=True)
     plan.save()
     return plan

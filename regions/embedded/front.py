@@ -170,7 +170,8 @@ def prepare(plan: Plan) -> None:
     write_atomically(plan.run / "Caddyfile", caddyfile(plan))
 
 
-def command(plan: Plan) -> list[str]:
+def command() -> list[str]:
+    """To be run in the state directory."""
     beside_python = Path(sys.executable).with_name("caddy")
     caddy = str(beside_python) if beside_python.exists() else shutil.which("caddy") or "caddy"
-    return [caddy, "run", "--config", str(plan.run / "Caddyfile"), "--adapter", "caddyfile"]
+    return [caddy, "run", "--config", "run/Caddyfile", "--adapter", "caddyfile"]

@@ -20,7 +20,7 @@ AWS_REGIONS = {
 }
 VALKEY_NAME = "anyport"
 # Everything that we make in a state directory; `--fresh` removes these and nothing else.
-_PARTS = ("postgres", "valkey", "aws", "caddy", "static", "mail", "logs", "run")
+PARTS = ("postgres", "valkey", "aws", "caddy", "mail", "logs", "run")
 _FILES = ("secrets.json", "env", "stack.json", "plan.json")
 
 
@@ -119,6 +119,13 @@ class Plan:
     def front(self) -> str:
         return f"http://localhost:{self.ports['front']}"
 
+    @property
+    def static(self) -> Path:
+        """Collected static files: they follow from the code, so every stack of it shares them."""
+        if os.access(REPOSITORY, os.W_OK):
+            return REPOSITORY / ".anyport-static"
+        return self.state / "static"
+
     def log(self, name: str) -> Path:
         """`name` as supervised: `web-tokyo`, `caddy`."""
         return self.logs / f"{name}.log"
@@ -155,7 +162,7 @@ class Plan:
             "ANYPORT_REGIONS": ",".join(f"{name}={AWS_REGIONS[name]}" for name in self.regions),
             "ANYPORT_STATE": str(self.state),
             "ANYPORT_URL": self.front,
-            "STATIC_ROOT": str(self.state / "static"),
+            "STATIC_ROOT": str(self.static),
             "DATABASE_HOSTS": self.addresses("postgres"),
             "DATABASE_NAME": "anyport",
             "DATABASE_USER": "anyport",
@@ -186,13 +193,15 @@ class Plan:
             **self.environment(region or self.regions[0]),
             "PATH": path,
             "PYTHONUNBUFFERED": "1",
+            # Django's system checks load every URL and admin page: CI runs them, not each worker.
+            "CELERY_SKIP_CHECKS": "1",
             "ANYPORT_PYTHON": sys.executable,
         }
 
 
 def discard(state: Path) -> None:
     """Remove every file that a stack made in its state directory, and no other."""
-    for part in _PARTS:
+    for part in PARTS:
         shutil.rmtree(state / part, ignore_errors=True)
     for name in _FILES:
         (state / name).unlink(missing_ok=True)

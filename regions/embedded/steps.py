@@ -1,5 +1,6 @@
 """The management commands that make a started stack a shop: migrate, provision, seed."""
 
+import fcntl
 import hashlib
 import os
 import signal
@@ -39,7 +40,8 @@ class Commands:
         log = self._plan.log(name)
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, str(REPOSITORY / "manage.py"), name, *arguments],
+                # The system checks, which load every page, are CI's: they cost each command 1 s.
+                [sys.executable, str(REPOSITORY / "manage.py"), name, "--skip-checks", *arguments],
                 cwd=REPOSITORY,
                 env=self._plan.process_environment(),
                 stdin=subprocess.DEVNULL,
@@ -61,13 +63,19 @@ class Commands:
             raise StartError(f"manage.py {name}", f"exit code {process.returncode}", log)
 
     def collect_static(self) -> None:
-        """Run collectstatic, unless nothing changed since it last ran."""
-        stamp = self._plan.state / "static" / ".collected"
-        fingerprint = _static_fingerprint()
-        if stamp.exists() and stamp.read_text() == fingerprint:
-            return
-        self.run("collectstatic", "--noinput", "--verbosity", "0")
-        stamp.write_text(fingerprint)
+        """Run collectstatic, unless nothing changed since it last ran.
+
+        Files of older code stay, under their hashed names: another stack may still show them.
+        """
+        self._plan.static.mkdir(exist_ok=True)
+        stamp = self._plan.static / ".collected"
+        with (self._plan.static / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another stack may be collecting; it takes seconds
+            fingerprint = _static_fingerprint()
+            if stamp.exists() and stamp.read_text() == fingerprint:
+                return
+            self.run("collectstatic", "--noinput", "--verbosity", "0")
+            stamp.write_text(fingerprint)
 
 
 def _static_fingerprint() -> str:

@@ -82,7 +82,7 @@ def programs(plan: Plan) -> list[Program]:
             stop_seconds=10,
         )
     )
-    found.append(Program("caddy", "front", front.command(plan), port=plan.ports["front"]))
+    found.append(Program("caddy", "front", front.command(), port=plan.ports["front"]))
     return found + [program for region in plan.regions for program in _application(plan, region)]
 
 
@@ -112,7 +112,7 @@ def _stores(plan: Plan, region: str) -> Iterable[Program]:
         yield Program(
             "sentinel",
             "sentinel",
-            valkey.sentinel_command(plan, region),
+            valkey.sentinel_command(region),
             region,
             plan.port("sentinel", region),
         )
@@ -170,7 +170,7 @@ def _section(plan: Plan, program: Program) -> str:
             f"stopwaitsecs={program.stop_seconds}",
             "killasgroup=true",
             "redirect_stderr=true",
-            f"stdout_logfile=%(here)s/../logs/{program.key}.log",
+            f"stdout_logfile=logs/{program.key}.log",
             "stdout_logfile_maxbytes=5MB",
             "stdout_logfile_backups=1",
             "",
@@ -179,17 +179,21 @@ def _section(plan: Plan, program: Program) -> str:
 
 
 def write_configuration(plan: Plan, parts: list[Program]) -> None:
-    """Write supervisord's file. It holds its password, so only its owner may read it."""
+    """Write supervisord's file. It holds its password, so only its owner may read it.
+
+    Paths in it are relative to the state directory, where everything runs: absolute ones would
+    be expanded, and may hold what supervisord gives a meaning to (`%`, ` ;`).
+    """
     sections = [
         "[supervisord]",
         "nodaemon=true",
         "silent=true",
-        "logfile=%(here)s/../logs/supervisord.log",
+        "logfile=logs/supervisord.log",
         "logfile_maxbytes=2MB",
         "logfile_backups=1",
         "loglevel=info",
-        "pidfile=%(here)s/supervisord.pid",
-        "childlogdir=%(here)s/../logs",
+        "pidfile=run/supervisord.pid",
+        "childlogdir=logs",
         "",
         "[inet_http_server]",
         f"port={LOOPBACK}:{plan.ports['supervisor']}",
@@ -219,10 +223,10 @@ def spawn(plan: Plan) -> subprocess.Popen[bytes]:
             [
                 *dies_with_parent(signal.SIGTERM),
                 *(sys.executable, "-W", "ignore", "-m", "supervisor.supervisord"),
-                *("-n", "-c", str(plan.run / "supervisord.conf")),
+                *("-n", "-c", "run/supervisord.conf"),
             ],
-            cwd=REPOSITORY,
-            env=plan.process_environment(),
+            cwd=plan.state,
+            env={**plan.process_environment(), "PYTHONPATH": str(REPOSITORY)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

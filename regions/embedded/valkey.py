@@ -163,9 +163,9 @@ def main(region: str) -> None:
     os.execv(command[0], command)
 
 
-def sentinel_command(plan: Plan, region: str) -> list[str]:
-    configuration = _directory(plan, f"sentinel-{region}") / "valkey.conf"
-    return [str(get_binary_path()), str(configuration), "--sentinel"]
+def sentinel_command(region: str) -> list[str]:
+    """To be run in the state directory."""
+    return [str(get_binary_path()), f"valkey/sentinel-{region}/valkey.conf", "--sentinel"]
 
 
 if __name__ == "__main__":
