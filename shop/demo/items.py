@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product as cross
 from typing import Final
 
@@ -26,6 +26,40 @@ SCENES: Final[dict[str, str]] = {
     "wall": "hanging on a wall",
 }
 """Scene and how it ends a picture's description."""
+COMPANIONS: Final[dict[str, str]] = {
+    "bowl": "a bowl",
+    "chopsticks": "chopsticks in a cup",
+    "cup": "a tea cup",
+    "ink": "an ink bottle",
+    "keyring": "a ring of keys",
+    "knife": "a kitchen knife",
+    "mug": "an enamel mug",
+    "notebook": "a notebook",
+    "pen": "a pen",
+    "soap": "soap on a dish",
+}
+"""How a description names what stands beside the product."""
+LIT: Final = {"candle", "globe", "house", "incense", "lantern", "paperlamp", "torch"}
+NARROW: Final = {
+    *("bell", "candle", "carabiner", "cup", "flask", "glasses", "keyring", "lantern", "paperlamp"),
+    *("spool", "tag", "tin", "tube", "umbrella", "vase", "watch", "board", "tiffin"),
+}
+WIDE: Final = {
+    *(
+        "backpack",
+        "binoculars",
+        "blanket",
+        "boots",
+        "brush",
+        "clock",
+        "cubes",
+        "duffel",
+        "envelope",
+    ),
+    *("gloves", "mask", "pillow", "pouch", "radio", "raincoat", "rolls", "satchel", "slippers"),
+    *("smock", "socks", "toolbox", "torch", "tote", "towel", "trunk", "whistle"),
+}
+"""Motifs whose row of colours holds two, larger; those of NARROW are larger in any row."""
 
 
 @dataclass(frozen=True)
@@ -81,14 +115,14 @@ class DemoProduct:
 def demo_stock(sku: str) -> int:
     """Units on hand of a new shop, 0 to 120, the same every time."""
     draw = int.from_bytes(hashlib.sha256(sku.encode()).digest()[:4])
-    kind = draw % 24
+    kind, rest = draw % 40, draw // 40
     if kind == 0:
         return 0
-    if kind in (1, 2):
+    if kind == 1:
         return 2
-    if kind in (3, 4):
-        return 3 + draw // 24 % 6
-    return 9 + draw // 24 % 112
+    if kind < 4:
+        return 3 + rest % 6
+    return 9 + rest % 112
 
 
 def item(
@@ -160,29 +194,35 @@ def item(
 
 def _extra(shows: str, variants: list[DemoVariant], beside: Piece | None) -> Picture | None:
     first = variants[0].picture
-    main = first.pieces[0]
-    scene = "flat" if first.scene == "flat" else "wall" if first.scene == "wall" else "table"
+    scene = first.scene if first.scene in ("flat", "wall") else "table"
     if beside:
-        pair = (
-            Piece(main.motif, main.tone, main.params, x=-75, scale=main.scale * 0.86),
-            beside,
-        )
-        return Picture(scene, first.ground, pair, f"{shows}, in company, {SCENES[scene]}")
-    tones = {v.picture.pieces[0].tone: v.picture.pieces[0] for v in variants}
-    if len(tones) < 2:
+        main = first.pieces[0]
+        pieces: tuple[Piece, ...] = (replace(main, x=-85, scale=main.scale * 0.86), beside)
+        words = f"{shows} beside {COMPANIONS[beside.motif]}"
+        return Picture(scene, first.ground, pieces, f"{words}, {SCENES[scene]}")
+    pieces = tuple({v.picture.pieces[0].tone: v.picture.pieces[0] for v in variants}.values())
+    if len(pieces) < 2:
         return None
-    chosen = list(tones.values())[:3]
-    spread = 215 if len(chosen) == 3 else 250
-    row = tuple(
-        Piece(
-            piece.motif,
-            piece.tone,
-            piece.params,
-            x=(place - (len(chosen) - 1) / 2) * spread,
-            y=(26 if place % 2 else -8) if len(chosen) == 3 else place * 22,
-            scale=0.5 if len(chosen) == 3 else 0.62,
+    pieces = _row(pieces, scene)
+    motif = pieces[0].motif
+    ground = "ink" if motif in LIT else "paper" if first.ground != "paper" else "celadon"
+    words = f"{shows}, in {'two' if len(pieces) == 2 else 'three'} colours side by side"
+    return Picture(scene, ground, pieces, f"{words}, {SCENES[scene]}")
+
+
+def _row(pieces: tuple[Piece, ...], scene: str) -> tuple[Piece, ...]:
+    """The first two or three side by side, as large as their shape allows."""
+    motif = pieces[0].motif
+    count = 2 if motif in WIDE else min(3, len(pieces))
+    scale = {2: 0.64, 3: 0.5}[count] + (0.18 if motif in NARROW else 0)
+    spread = {2: 330, 3: 228}[count]
+    drop = {"wall": 84, "flat": 0}.get(scene, 22)
+    return tuple(
+        replace(
+            piece,
+            x=(place - (count - 1) / 2) * spread,
+            y=drop + (34 if place % 2 else -14),
+            scale=scale,
         )
-        for place, piece in enumerate(chosen)
+        for place, piece in enumerate(pieces[:count])
     )
-    ground = "paper" if first.ground != "paper" else "celadon"
-    return Picture(scene, ground, row, f"{shows}, every colour side by side, {SCENES[scene]}")

@@ -21,7 +21,6 @@ CARRY: Final[list[DemoProduct]] = [
         ground="celadon",
         options={"Colour": "Oat, Harbour, Persimmon, Navy", "Size": "Day, Weekend"},
         more={"Weekend": (400, 1800, 1700, 1300)},
-        featured=True,
     ),
     item(
         "MKTBAG",

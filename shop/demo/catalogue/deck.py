@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from shop.demo.items import DemoProduct, item
+from shop.demo.items import DemoProduct, Piece, item
+from shop.demo.palette import COLOURS
 
 TOOLS: Final[list[DemoProduct]] = [
     item(
@@ -19,7 +20,7 @@ TOOLS: Final[list[DemoProduct]] = [
         options={"Colour": "Natural, Signal, Indigo", "Length": "10 m, 20 m"},
         by={"10 m": {"turns": 4}, "20 m": {"turns": 6}},
         more={"20 m": (420, 1900, 1800, 1400)},
-        featured=True,
+        beside=Piece("mug", COLOURS["Harbour"], {}, x=205, y=46, scale=0.56),
     ),
     item(
         "CARABI",
@@ -184,7 +185,6 @@ WEAR: Final[list[DemoProduct]] = [
         scene="table",
         ground="sky",
         options={"Colour": "Navy, Signal, Oat, Moss"},
-        featured=True,
     ),
     item(
         "SCARF",

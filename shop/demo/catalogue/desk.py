@@ -93,7 +93,6 @@ DESK: Final[list[DemoProduct]] = [
         ground="sand",
         options={"Colour": "Harbour, Ink, Persimmon", "Nib": "Fine, Medium"},
         by={"Fine": {"nib": 1}, "Medium": {"nib": 2}},
-        featured=True,
         beside=Piece("ink", COLOURS["Indigo"], {"flat": True}, x=170, y=60, scale=0.66),
     ),
     item(
@@ -124,6 +123,7 @@ DESK: Final[list[DemoProduct]] = [
         ground="mist",
         options={"Colour": "Persimmon, Harbour, Ochre", "Grade": "HB, 2B"},
         by={"HB": {"count": 5}, "2B": {"count": 6}},
+        beside=Piece("notebook", COLOURS["Celadon"], {"cover": "plain"}, x=200, y=70, scale=0.62),
     ),
     item(
         "INKBTL",
@@ -223,7 +223,7 @@ LIGHT: Final[list[DemoProduct]] = [
         shows="A globe lamp on a turned wooden base",
         motif="globe",
         scene="sun",
-        ground="harbour",
+        ground="ink",
         options={"Base": "Walnut, Oak, Cherry"},
     ),
     item(

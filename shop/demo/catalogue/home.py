@@ -18,7 +18,6 @@ HOME: Final[list[DemoProduct]] = [
         scene="table",
         ground="sky",
         options={"Colour": "Brick, Indigo, Sage"},
-        featured=True,
     ),
     item(
         "CUSHIN",
@@ -59,7 +58,6 @@ HOME: Final[list[DemoProduct]] = [
         scene="window",
         ground="rose",
         options={"Glaze": "Celadon, Ink, Chalk, Clay"},
-        featured=True,
     ),
     item(
         "WNDBEL",
@@ -127,11 +125,11 @@ HOME: Final[list[DemoProduct]] = [
         motif="soap",
         scene="table",
         ground="celadon",
-        options={"Scent": "Sea salt, Green tea, Charcoal bar, Red clay"},
+        options={"Scent": "Sea salt, Green tea, Bamboo charcoal, Red clay"},
         by={
             "Sea salt": {"bar": "Sky"},
             "Green tea": {"bar": "Sage"},
-            "Charcoal bar": {"bar": "Slate"},
+            "Bamboo charcoal": {"bar": "Slate"},
             "Red clay": {"bar": "Clay"},
         },
     ),

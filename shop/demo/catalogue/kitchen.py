@@ -67,7 +67,6 @@ KITCHEN: Final[list[DemoProduct]] = [
         ground="harbour",
         options={"Metal": "Copper, Brass, Tin", "Size": "100 g, 200 g"},
         more={"200 g": (300, 1400, 1300, 1000)},
-        featured=True,
         beside=Piece("cup", COLOURS["Celadon"], {"shape": "tea"}, x=180, y=30, scale=0.55),
     ),
     item(
@@ -116,7 +115,6 @@ KITCHEN: Final[list[DemoProduct]] = [
         ground="celadon",
         blade="petty",
         options={"Handle": "Walnut, Cherry, Hinoki"},
-        featured=True,
     ),
     item(
         "NAKIRI",
@@ -266,7 +264,6 @@ KITCHEN: Final[list[DemoProduct]] = [
         scene="sun",
         ground="ink",
         options={"Colour": "Chalk, Clay, Celadon"},
-        featured=True,
     ),
     item(
         "PLATE",

@@ -12,11 +12,10 @@ def draw(picture: Picture) -> bytes:
     """Raises KeyError for an unknown scene, ground or motif."""
     canvas = Canvas()
     draw_scene(canvas, picture.scene, picture.ground, picture.pieces[0].tone)
-    foot_x, foot_y = FEET[picture.scene]
+    foot_x, foot_y, size = FEET[picture.scene]
     for piece in picture.pieces:
         place = f"translate({num(foot_x + piece.x)} {num(foot_y + piece.y)})"
-        if piece.scale != 1:
-            place += f" scale({piece.scale:.2f})"
+        place += f" scale({piece.scale * size:.3f})"
         if piece.turn:
             place += f" rotate({num(piece.turn)})"
         with canvas.group(place, lifted=picture.scene in FLAT):

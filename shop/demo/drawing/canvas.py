@@ -4,12 +4,17 @@ Things are drawn around (0, 0), the middle of their foot; y grows downwards, so 
 negative y. Light comes from the upper left.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 from shop.demo.palette import dark, light
 
 type Point = tuple[float, float]
+
+LONG: Final = 34
+"""Characters from which an outline that is drawn twice is worth a name."""
 
 
 def num(value: float) -> str:
@@ -36,13 +41,28 @@ class Canvas:
 
     def __init__(self) -> None:
         self._defs: dict[str, str] = {}
-        self._parts: list[str] = []
+        self._parts: list[str | tuple[str, str]] = []
 
     def svg(self) -> bytes:
         defs = "".join(markup.replace("@", name, 1) for markup, name in self._defs.items())
+        # An outline that is drawn again, in another colour or width, is written once.
+        drawn = Counter(part[0] for part in self._parts if isinstance(part, tuple))
+        names = {
+            d: f"p{place}"
+            for place, d in enumerate(d for d, n in drawn.items() if n > 1 and len(d) > LONG)
+        }
+        defs += "".join(f'<path id="{name}" d="{d}"/>' for d, name in names.items())
+        body = ""
+        for part in self._parts:
+            if isinstance(part, str):
+                body += part
+            elif part[0] in names:
+                body += f'<use href="#{names[part[0]]}"{part[1]}/>'
+            else:
+                body += f'<path d="{part[0]}"{part[1]}/>'
         return (
             '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 800" width="800" '
-            f'height="800"><defs>{defs}</defs>{"".join(self._parts)}</svg>'
+            f'height="800"><defs>{defs}</defs>{body}</svg>'
         ).encode()
 
     def add(self, markup: str) -> None:
@@ -57,7 +77,7 @@ class Canvas:
 
     def linear(self, *stops: tuple[float, str], x2: float = 1, y2: float = 0) -> str:
         """A gradient from the upper left of a shape's box towards (x2, y2)."""
-        inner = "".join(f'<stop offset="{num(o * 10)}0%" stop-color="{s}"/>' for o, s in stops)
+        inner = "".join(f'<stop offset="{num(o * 10)}%" stop-color="{s}"/>' for o, s in stops)
         return self.define(
             f'<linearGradient id="@" x2="{num(x2)}" y2="{num(y2)}">{inner}</linearGradient>'
         )
@@ -107,7 +127,13 @@ class Canvas:
         opacity: float = 1,
         dash: str = "",
     ) -> None:
-        self.add(f'<path d="{d}"{_paint(fill, stroke, width, opacity, dash)}/>')
+        paint = _paint(fill, stroke, width, opacity, dash)
+        last = self._parts[-1] if self._parts else ""
+        if fill == "none" and isinstance(last, tuple) and last[1] == paint:
+            # Hatching: the same pen again makes one longer line of it.
+            self._parts[-1] = (last[0] + d, paint)
+        else:
+            self._parts.append((d, paint))
 
     def rect(
         self, x: float, y: float, w: float, h: float, fill: str, *, r: float = 0, opacity: float = 1

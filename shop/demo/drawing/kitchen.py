@@ -116,10 +116,9 @@ def snips(c: Canvas, tone: str) -> None:
         )
         c.path("M-22 4C-112 50 -112 190 -44 252", stroke=light(tone, 0.5), width=6, opacity=0.6)
         c.path(
-            "M-78 150Q-90 180 -70 220M78 150Q90 180 70 220",
+            "M-106 150h44M-106 162h44M-104 174h44M-102 186h46M-98 198h46",
             stroke=COLOURS["Brick"],
-            width=50,
-            opacity=0.9,
+            width=9,
         )
 
 

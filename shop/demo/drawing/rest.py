@@ -161,16 +161,16 @@ def basket(c: Canvas, tone: str) -> None:
         )
     c.oval(0, -238, 214, 34, dark(tone, 0.55))
     c.lathe([(214, -238), (208, -140), (176, 0)], c.turned(tone), foot=0.12)
-    for row, y in enumerate(range(-214, 4, 22)):
-        half = 212 - max(0, (y + 214)) ** 1.15 * 0.085
-        bend = 30 - (y + 238) * 0.03
-        c.path(
-            f"M{-half:.0f} {y}Q0 {y + bend:.0f} {half:.0f} {y}",
-            stroke=light(tone, 0.35) if row % 2 else dark(tone, 0.35),
-            width=13,
-            dash="26 20" if row % 2 else "20 26",
-            opacity=0.62,
-        )
+    for row, shade in enumerate((dark(tone, 0.35), light(tone, 0.35))):
+        for y in range(-214 + row * 22, 4, 44):
+            half = 212 - (y + 214) ** 1.15 * 0.085
+            c.path(
+                f"M{-half:.0f} {y}Q0 {y + 30 - (y + 238) * 0.03:.0f} {half:.0f} {y}",
+                stroke=shade,
+                width=13,
+                dash="26 20" if row else "20 26",
+                opacity=0.62,
+            )
     c.path("M-214 -238A214 34 0 0 0 214 -238", stroke=dark(tone, 0.25), width=19)
     c.path("M-214 -240A214 34 0 0 0 214 -240", stroke=light(tone, 0.3), width=9, dash="20 9")
 

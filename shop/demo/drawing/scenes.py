@@ -5,16 +5,16 @@ from typing import Final
 from shop.demo.drawing.canvas import Canvas
 from shop.demo.palette import DARK, GROUNDS, dark, light, mix
 
-FEET: Final[dict[str, tuple[int, int]]] = {
-    "table": (400, 640),
-    "sun": (400, 640),
-    "arch": (400, 640),
-    "window": (400, 640),
-    "hills": (400, 640),
-    "flat": (400, 400),
-    "wall": (400, 180),
+FEET: Final[dict[str, tuple[int, int, float]]] = {
+    "table": (400, 654, 1.14),
+    "sun": (400, 654, 1.14),
+    "arch": (400, 654, 1.14),
+    "window": (400, 654, 1.14),
+    "hills": (400, 654, 1.14),
+    "flat": (400, 400, 1.04),
+    "wall": (400, 152, 1.1),
 }
-"""Where a scene puts a thing's origin: its foot, its middle (`flat`), its peg (`wall`)."""
+"""Where a scene puts a thing's origin, its foot, middle (`flat`) or peg (`wall`), and how large."""
 
 HORIZON: Final = 556
 

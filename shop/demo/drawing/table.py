@@ -122,10 +122,10 @@ def kettle(c: Canvas, tone: str) -> None:
 def whisk(c: Canvas, tone: str, smoked: bool = False) -> None:
     wood = "#7d5a33" if smoked else tone
     c.shadow(118)
-    for step in range(-11, 12):
+    for step in (*range(-11, 12, 2), *range(-10, 12, 2)):
         x = step * 10.6
         c.path(
-            f"M{step * 5.4} -170C{x * 1.35:.0f} -130 {x * 1.3:.0f} -40 {x:.0f} {-4 + abs(step) * -1.4:.0f}",
+            f"M{step * 5.4} -170C{x * 1.35:.0f} -130 {x * 1.3:.0f} -40 {x:.0f} {-4 - abs(step) * 1.4:.0f}",
             stroke=light(wood, 0.25) if step % 2 else dark(wood, 0.12),
             width=4.5,
         )

@@ -34,7 +34,7 @@ def notebook(c: Canvas, tone: str, cover: str = "elastic", standing: bool = Fals
             c.path("M-68 -112H56M-68 -82H20", stroke=COLOURS["Slate"], width=4, opacity=0.6)
         elif cover == "rose":
             _rose(c, light(tone, 0.4))
-        else:
+        elif cover == "spiral":
             _sketch(c)
 
 
