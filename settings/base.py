@@ -349,6 +349,8 @@ LOGGING = {
         }
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # It says at every client that it found the credentials it was given.
+    "loggers": {"botocore.credentials": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
 }
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from itertools import count
 from typing import Final, Self
 from urllib.parse import urljoin, urlsplit
+from uuid import uuid4
 
 import httpx
 
@@ -19,12 +19,11 @@ ADDRESS: Final = {
     "delivery_method": "standard",
     "payment_method": "invoice",
 }
-_email_numbers = count(1)
 
 
 def new_email() -> str:
-    """An address nobody else in this run has."""
-    return f"shopper-{next(_email_numbers)}@example.com"
+    """An address nobody else has."""
+    return f"shopper-{uuid4().hex[:12]}@example.com"
 
 
 @dataclass

@@ -43,7 +43,9 @@ def submit_at_once(
             fields["key"] = own_keys[number]
         # Straight to the regions in turn: which one is asked is certain, not likely.
         base = bases[number % len(bases)]
-        with httpx.Client(base_url=base, cookies=shopper.client.cookies, timeout=30) as client:
+        with httpx.Client(
+            base_url=base, cookies=dict(shopper.client.cookies), timeout=30
+        ) as client:
             barrier.wait(timeout=20)
             return client.post(
                 "/checkout/", data=fields, headers={"Origin": base, "Referer": f"{base}/checkout/"}
