@@ -8,16 +8,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from django.core.files.storage import storages
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, Min, OrderBy, OuterRef, Prefetch, Q, QuerySet
 from django.http import QueryDict
 
 from shop.models import Product, ProductImage, StockItem, Variant
 from shop.models.catalogue import ProductQuerySet
 from shop.money import EXPONENTS, Money
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 PAGE_SIZE: Final = 24
 MOST_FACETS: Final = 4
@@ -35,6 +38,17 @@ SORTS: Final[dict[str, tuple[str, ...]]] = {
     "newest": ("-created_at", "-pk"),
 }
 DEFAULT_SORT: Final = "featured"
+
+
+class Offered(TypedDict):
+    """What `priced` adds to a product. Minor units; None where the currency has no price."""
+
+    lowest: int | None
+    highest: int | None
+    in_stock: bool
+
+
+type PricedProduct = WithAnnotations[Product, Offered]
 
 
 @dataclass(frozen=True)
@@ -101,7 +115,7 @@ class Filters:
 
 @dataclass(frozen=True)
 class Listing:
-    page: Page[Product]
+    page: Page[PricedProduct]
     cards: list[Card]
     facets: list[Facet]
     filters: Filters
@@ -125,7 +139,7 @@ def list_products(
     return Listing(page, make_cards(page, currency, filters.options), facets, filters)
 
 
-def priced(products: QuerySet[Product], currency: str) -> QuerySet[Product]:
+def priced(products: QuerySet[Product], currency: str) -> QuerySet[PricedProduct]:
     """Adds `lowest`, `highest` and `in_stock`, and the pictures, for `make_cards`."""
     of_currency = Q(variants__is_active=True, variants__prices__currency=currency)
     amount = "variants__prices__amount"
@@ -141,20 +155,24 @@ def priced(products: QuerySet[Product], currency: str) -> QuerySet[Product]:
 
 
 def make_cards(
-    rows: Iterable[Product], currency: str, options: Mapping[str, list[str]] | None = None
+    rows: Iterable[PricedProduct], currency: str, options: Mapping[str, list[str]] | None = None
 ) -> list[Card]:
     """Cards of `priced` products. Who filters by colour sees that colour's picture."""
     return [
         Card(
             slug=row.slug,
             name=row.name,
-            price=None if row.lowest is None else Money(row.lowest, currency),  # type: ignore[attr-defined]
-            varies=row.lowest != row.highest,  # type: ignore[attr-defined]
-            available=row.in_stock,  # type: ignore[attr-defined]
+            price=None if row.lowest is None else Money(row.lowest, currency),
+            varies=row.lowest != row.highest,
+            available=row.in_stock,
             picture=_picture_for(row, options or {}),
         )
         for row in rows
     ]
+
+
+def picture_of(image: ProductImage) -> Picture:
+    return Picture(image.file.name or "", image.alt, image.width, image.height)
 
 
 def in_categories(ids: Iterable[int]) -> ProductQuerySet:
@@ -188,18 +206,17 @@ def read_amount(text: str, currency: str) -> int | None:
 
 def _picture_for(product: Product, options: Mapping[str, list[str]]) -> Picture | None:
     images = list(product.images.all())
-    wanted = (image for image in images if image.variant and _matches(image.variant, options))
-    image = next(wanted, None) if options else None
-    if image is None:
-        image = images[0] if images else None
-    return image and Picture(image.file.name, image.alt, image.width, image.height)
+    wanted = [
+        image for image in images if options and image.variant and _matches(image.variant, options)
+    ]
+    return next((picture_of(image) for image in wanted or images), None)
 
 
 def _matches(variant: Variant, options: Mapping[str, list[str]]) -> bool:
     return all(str(variant.options.get(name)) in values for name, values in options.items())
 
 
-def _ordering(sort: str) -> list[str | object]:
+def _ordering(sort: str) -> list[str | OrderBy]:
     """Products without a price in this currency come last, whichever way prices run."""
     return [
         F(name.removeprefix("-")).desc(nulls_last=True)

@@ -60,7 +60,7 @@ def _load_covers() -> list[CoverData]:
                 "slug": top["slug"],
                 "name": top["name"],
                 "description": top["description"],
-                "file": image.file.name if image else "",
+                "file": (image.file.name or "") if image else "",
                 "width": image.width if image else 0,
                 "height": image.height if image else 0,
             }

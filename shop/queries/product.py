@@ -163,41 +163,43 @@ def read_stock(product_id: int) -> dict[str, int]:
 
 
 def _load(slug: str) -> ProductData | None:
-    variants = Variant.objects.filter(is_active=True).prefetch_related(
+    on_sale = Variant.objects.filter(is_active=True).prefetch_related(
         Prefetch("prices", Price.objects.order_by("currency"))
     )
     product = (
         Product.objects.on_sale()
-        .prefetch_related(Prefetch("variants", variants), "images__variant")
+        .prefetch_related(Prefetch("variants", on_sale), "images__variant")
         .filter(slug=slug)
         .first()
     )
     if product is None:
         return None
+    images: list[ImageData] = [
+        {
+            "name": image.file.name or "",
+            "alt": image.alt,
+            "width": image.width,
+            "height": image.height,
+            "sku": image.variant.sku if image.variant else "",
+        }
+        for image in product.images.all()
+    ]
+    variants: list[VariantData] = [
+        {
+            "sku": variant.sku,
+            "options": {name: str(value) for name, value in variant.options.items()},
+            "prices": {price.currency: price.amount for price in variant.prices.all()},
+        }
+        for variant in product.variants.all()
+    ]
     return {
         "id": product.pk,
         "slug": product.slug,
         "name": product.name,
         "description": product.description,
         "category": product.category_id,
-        "images": [
-            {
-                "name": image.file.name,
-                "alt": image.alt,
-                "width": image.width,
-                "height": image.height,
-                "sku": image.variant.sku if image.variant else "",
-            }
-            for image in product.images.all()
-        ],
-        "variants": [
-            {
-                "sku": variant.sku,
-                "options": {name: str(value) for name, value in variant.options.items()},
-                "prices": {price.currency: price.amount for price in variant.prices.all()},
-            }
-            for variant in product.variants.all()
-        ],
+        "images": images,
+        "variants": variants,
     }
 
 

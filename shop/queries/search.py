@@ -92,7 +92,7 @@ def _word(word: str, tree: list[Node]) -> Q:
         Q(document=query)
         | Q(name__icontains=word)
         | Q(category_id__in=_categories_named(word, tree))
-        | Exists(options)
+        | Q(Exists(options))
     )
 
 
