@@ -5,8 +5,11 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csp import csp_override
 from unfold.sites import UnfoldAdminSite
 
@@ -17,6 +20,7 @@ class AnyportAdminSite(UnfoldAdminSite):  # type: ignore[misc]
     """Unfold's site. Its pages need a wider policy than the shop's, and only its pages get it."""
 
     index_template = "admin/anyport/dashboard.html"
+    index_title = _("Today")
     login_template = "admin/anyport/login.html"
     enable_nav_sidebar = True
 
@@ -29,6 +33,9 @@ class AnyportAdminSite(UnfoldAdminSite):  # type: ignore[misc]
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        # Unfold's form carries no `next`; without one, Django would lead staff to the shop.
+        request.GET = request.GET.copy()
+        request.GET.setdefault(REDIRECT_FIELD_NAME, reverse(f"{self.name}:index"))
         response: HttpResponse = super().login(request, extra_context)
         return response
 

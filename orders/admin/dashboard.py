@@ -7,6 +7,8 @@ from typing import Any, Final
 from django.db.models import Count, F, Q, Sum
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.timesince import timesince, timeuntil
+from django.utils.translation import gettext as _
 
 from jobs.models import JobRun
 from orders.admin.filters import TO_FULFIL, expiring_soon, midnight
@@ -26,6 +28,14 @@ SOLD: Final = (Order.Status.PAID, Order.Status.FULFILLED)
 class Takings:
     today: Money
     week: Money
+
+
+@dataclass(frozen=True)
+class Row:
+    """An order of a short list; `time` since it was placed, or until it expires."""
+
+    order: Order
+    time: str
 
 
 @dataclass(frozen=True)
@@ -67,12 +77,25 @@ def _orders_today() -> dict[str, Any]:
             for value, label in Order.Status.choices
         ],
         "takings": _takings(today),
-        "to_fulfil": waiting[:SHOWN],
+        "to_fulfil": [_since(order) for order in waiting[:SHOWN]],
         "to_fulfil_count": waiting.count(),
-        "unpaid": unpaid[:SHOWN],
+        "unpaid": [_until(order) for order in unpaid[:SHOWN]],
         "unpaid_count": unpaid.count(),
-        "newest": Order.objects.all()[:SHOWN],
+        "newest": [_since(order) for order in Order.objects.all()[:SHOWN]],
     }
+
+
+def _since(order: Order) -> Row:
+    ago = _("%(time)s ago") % {"time": timesince(order.placed_at, depth=1)}
+    return Row(order, ago)
+
+
+def _until(order: Order) -> Row:
+    """An order past its time is cancelled by the hourly job at the latest."""
+    left = order.expires_at
+    if left is None or left <= timezone.now():
+        return Row(order, _("time is up"))
+    return Row(order, _("%(time)s left") % {"time": timeuntil(left, depth=1)})
 
 
 def _takings(today: datetime) -> list[Takings]:

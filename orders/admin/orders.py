@@ -56,14 +56,15 @@ class HistoryInline(ReadOnly, TabularInline[OrderStatusChange, Order]):
 @admin.register(Order)
 class OrderAdmin(SaveChanged, ModelAdmin[Order]):
     list_display = (
-        "number",
+        "number_text",
         "placed_at",
         "who",
         "state",
         "total_money",
         "payment_method",
-        "region",
+        "region_title",
     )
+    list_display_links = ("number_text",)
     list_filter = (
         NeedsFilter,
         ("status", ChoicesCheckboxFilter),
@@ -95,7 +96,7 @@ class OrderAdmin(SaveChanged, ModelAdmin[Order]):
                     "delivery_method",
                     "placed_at",
                     "expires_at",
-                    "region",
+                    "region_title",
                 )
             },
         ),
@@ -230,6 +231,14 @@ class OrderAdmin(SaveChanged, ModelAdmin[Order]):
             "colours": STATUS_COLOURS,
         }
         return TemplateResponse(request, "admin/orders/order/confirm_step.html", context)
+
+    @admin.display(description=_("number"), ordering="number")
+    def number_text(self, order: Order) -> SafeString:
+        return format_html('<span class="ap-number">{}</span>', order.number)
+
+    @admin.display(description=_("region"), ordering="region")
+    def region_title(self, order: Order) -> str:
+        return order.region.title()
 
     @admin.display(description=_("customer"), ordering="email")
     def who(self, order: Order) -> SafeString:

@@ -80,7 +80,7 @@ def stock_label(available: int) -> tuple[str, str]:
 def thumbnail(url: str | None, alt: str, size: int = 48) -> SafeString:
     """A picture of `size` px square, or an empty square where there is none."""
     if not url:
-        return format_html('<span class="ap-thumb ap-thumb-none" aria-hidden="true"></span>')
+        return format_html('<span class="{}" aria-hidden="true"></span>', "ap-thumb ap-thumb-none")
     return format_html(
         '<img class="ap-thumb" src="{}" alt="{}" width="{}" height="{}" loading="lazy">',
         url,

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from allauth.account.models import EmailAddress, EmailConfirmation
+import allauth.account.admin
+from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
@@ -120,7 +121,5 @@ class StaffGroupAdmin(GroupAdmin, ModelAdmin[Group]):
 
 admin.site.unregister(Group)
 admin.site.register(Group, StaffGroupAdmin)
-# Addresses are edited with their customer; confirmations are allauth's own business.
-for _model in (EmailAddress, EmailConfirmation):
-    if admin.site.is_registered(_model):
-        admin.site.unregister(_model)
+# Addresses are edited with their customer. Imported, because it must have registered before.
+admin.site.unregister(allauth.account.admin.EmailAddress)
