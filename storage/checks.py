@@ -1,0 +1,184 @@
+"""Operators' checks of Redis, S3 and DynamoDB."""
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final
+from uuid import uuid4
+
+from django.conf import settings
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from regions.checks import place
+from regions.checkup import Answer, Degraded, Probe, probes
+from regions.regions import Region, all_regions
+from storage.buckets import bucket_name
+from storage.clients import dynamodb, s3
+from storage.tables import slots_table
+
+_REDIS_IMPACT: Final = "Sessions, carts' counters and live updates pause; pages are slower."
+_OPTIONS: Final[dict[str, Any]] = {
+    "socket_connect_timeout": 0.5,
+    "socket_timeout": 1.0,
+    "decode_responses": True,
+}
+
+
+def _no_retry() -> Retry:
+    return Retry(NoBackoff(), 0)
+
+
+# --- Redis -----------------------------------------------------------------------------------
+
+
+@probes
+def redis() -> Iterator[Probe]:
+    for host, port in settings.REDIS_SENTINELS:
+        yield Probe(
+            "Sentinel",
+            place(f"{host}:{port}"),
+            partial(_ask_sentinel, host, port),
+            impact="Nothing yet: one Sentinel fewer can vote for a new primary.",
+            advice=f"valkey-cli -h {host} -p {port} SENTINEL CKQUORUM {settings.REDIS_MASTER_NAME}",
+        )
+    yield Probe(
+        "Redis primary",
+        f"by {len(settings.REDIS_SENTINELS)} Sentinels"
+        if settings.REDIS_SENTINELS
+        else _bare_url(),
+        _ask_primary,
+        impact=_REDIS_IMPACT,
+        advice="Sentinels promote a replica within 5 s; else read the primary's log."
+        if settings.REDIS_SENTINELS
+        else "Start it again; what it held is rebuilt from PostgreSQL and DynamoDB.",
+    )
+    if settings.REDIS_SENTINELS:
+        yield Probe(
+            "Redis replicas",
+            "as Sentinels see them",
+            _ask_replicas,
+            impact="Nothing: one copy fewer. Too few, and the primary refuses writes.",
+            advice="Read the named replica's log.",
+        )
+
+
+def _bare_url() -> str:
+    """Without a password."""
+    return place(str(settings.REDIS_URL).partition("://")[2].rpartition("@")[2])
+
+
+def _ask_sentinel(host: str, port: int) -> Answer:
+    with Redis(host=host, port=port, retry=_no_retry(), **_OPTIONS) as sentinel:
+        name = settings.REDIS_MASTER_NAME
+        primary = sentinel.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", name)
+        if primary is None:
+            raise Degraded(f"watches no primary named {name}")
+        quorum = str(sentinel.execute_command("SENTINEL CKQUORUM", name))
+    return Answer(f"says {place(':'.join(map(str, primary)))}; {quorum.partition('.')[0]}")
+
+
+def _sentinels() -> Sentinel:
+    return Sentinel(  # type: ignore[no-untyped-call]
+        settings.REDIS_SENTINELS,
+        sentinel_kwargs={**settings.REDIS_SENTINEL_TIMEOUTS, "retry": _no_retry()},
+    )
+
+
+def _primary() -> Redis:
+    if not settings.REDIS_SENTINELS:
+        return Redis.from_url(settings.REDIS_URL, retry=_no_retry(), **_OPTIONS)
+    found: Redis = _sentinels().master_for(  # type: ignore[no-untyped-call]
+        settings.REDIS_MASTER_NAME, retry=_no_retry(), **_OPTIONS
+    )
+    return found
+
+
+def _ask_primary() -> Answer:
+    key = f"{settings.ANYPORT_NAMESPACE}:check:{uuid4()}"
+    with _primary() as client:
+        client.set(key, "1", ex=10)  # min-replicas-to-write refuses here
+        client.delete(key)
+        info: dict[str, Any] = client.info("replication")
+    if info["role"] != "master":
+        raise Degraded(f"answers as a {info['role']}")
+    return Answer(f"takes writes, {info['connected_slaves']} replicas connected")
+
+
+def _ask_replicas() -> Answer:
+    sentinel = next(iter(_answering_sentinels()))
+    replicas = sentinel.sentinel_slaves(settings.REDIS_MASTER_NAME)
+    lost = [
+        place(f"{replica['ip']}:{replica['port']}")
+        for replica in replicas
+        if replica["is_sdown"] or replica["master-link-status"] != "ok"
+    ]
+    if lost:
+        raise ConnectionError(f"{len(lost)} of {len(replicas)} lost: {', '.join(lost)}")
+    return Answer(f"{len(replicas)} in step with the primary")
+
+
+def _answering_sentinels() -> Iterator[Redis]:
+    for sentinel in _sentinels().sentinels:
+        try:
+            sentinel.ping()
+        except (OSError, ConnectionError):
+            continue
+        yield sentinel
+    raise ConnectionError("no Sentinel answers")
+
+
+# --- S3 and DynamoDB ---------------------------------------------------------------------------
+
+
+@probes
+def buckets() -> Iterator[Probe]:
+    for where in all_regions():
+        s3(where)  # made here: botocore reads its models for a while, which is not S3's fault
+        yield Probe(
+            "S3",
+            where.name,
+            partial(_ask_bucket, where),
+            impact="Pictures come from another region; reports of this one wait.",
+            advice=f"aws s3api head-bucket --bucket {bucket_name('backups', where)}"
+            f" --region {where.aws_region}",
+        )
+
+
+def _ask_bucket(where: Region) -> Answer:
+    client, bucket, key = s3(where), bucket_name("backups", where), f"checks/{uuid4()}"
+    client.put_object(Bucket=bucket, Key=key, Body=b"check")
+    try:
+        if client.get_object(Bucket=bucket, Key=key)["Body"].read() != b"check":
+            raise Degraded("reads something else than was written")
+    finally:
+        client.delete_object(Bucket=bucket, Key=key)
+    return Answer("written, read and deleted")
+
+
+@probes
+def slots() -> Iterator[Probe]:
+    dynamodb()
+    yield Probe(
+        "DynamoDB",
+        f"{settings.COORDINATION_REGION} {slots_table()}",
+        _ask_slots,
+        impact="Nothing for shoppers; scheduled jobs wait, and none runs twice.",
+        advice="manage.py provision creates a table that is missing; else see the AWS status page.",
+    )
+
+
+def _ask_slots() -> Answer:
+    client, key = dynamodb(), f"check|{uuid4()}"
+    item: dict[str, Any] = {"slot": {"S": key}, "expires_at": {"N": str(int(time.time()) + 60)}}
+    absent = "attribute_not_exists(slot)"
+    client.put_item(TableName=slots_table(), Item=item, ConditionExpression=absent)
+    try:
+        client.put_item(TableName=slots_table(), Item=item, ConditionExpression=absent)
+    except client.exceptions.ConditionalCheckFailedException:
+        return Answer("a slot is claimed once")
+    finally:
+        client.delete_item(TableName=slots_table(), Key={"slot": {"S": key}})
+    raise RuntimeError("the same slot was claimed twice")

