@@ -49,7 +49,8 @@ def as_json(findings: list[Finding]) -> str:
 
 
 def show(findings: list[Finding], out: TextIO) -> None:
-    console = Console(file=out, highlight=False, soft_wrap=False)
+    # A file or a pipe has no width of its own.
+    console = Console(file=out, highlight=False, width=None if out.isatty() else 120)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("", "Check", "Where", "Found", "ms"):
         table.add_column(heading, justify="right" if heading == "ms" else "left")

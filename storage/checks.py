@@ -76,8 +76,8 @@ def _ask_sentinel(host: str, port: int) -> Answer:
         primary = sentinel.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", name)
         if primary is None:
             raise Degraded(f"watches no primary named {name}")
-        quorum = str(sentinel.execute_command("SENTINEL CKQUORUM", name))
-    return Answer(f"says {place(':'.join(map(str, primary)))}; {quorum.partition('.')[0]}")
+        sentinel.execute_command("SENTINEL CKQUORUM", name)  # an error unless there is one
+    return Answer(f"says {place(':'.join(map(str, primary)))}; quorum")
 
 
 def _sentinels() -> Sentinel:
