@@ -201,8 +201,8 @@ def _extra(shows: str, variants: list[DemoVariant], beside: Piece | None) -> Pic
         words = f"{shows} beside {COMPANIONS[beside.motif]}"
         return Picture(scene, first.ground, pieces, f"{words}, {SCENES[scene]}")
     pieces = tuple({v.picture.pieces[0].tone: v.picture.pieces[0] for v in variants}.values())
-    if len(pieces) < 2:
-        return None
+    if len(pieces) < 2 or len(variants) > 3 or scene == "flat":
+        return None  # Their variants fill a gallery already, and each file is three uploads.
     pieces = _row(pieces, scene)
     motif = pieces[0].motif
     ground = "ink" if motif in LIT else "paper" if first.ground != "paper" else "celadon"

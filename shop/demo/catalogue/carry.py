@@ -19,7 +19,7 @@ CARRY: Final[list[DemoProduct]] = [
         motif="tote",
         scene="wall",
         ground="celadon",
-        options={"Colour": "Oat, Harbour, Persimmon, Navy", "Size": "Day, Weekend"},
+        options={"Colour": "Oat, Harbour, Persimmon", "Size": "Day, Weekend"},
         more={"Weekend": (400, 1800, 1700, 1300)},
     ),
     item(
@@ -48,7 +48,7 @@ CARRY: Final[list[DemoProduct]] = [
         motif="backpack",
         scene="table",
         ground="ochre",
-        options={"Colour": "Moss, Navy, Tan, Charcoal"},
+        options={"Colour": "Moss, Navy, Tan"},
         featured=True,
     ),
     item(
@@ -104,7 +104,7 @@ CARRY: Final[list[DemoProduct]] = [
         motif="pouch",
         scene="flat",
         ground="sand",
-        options={"Colour": "Indigo, Clay, Sage, Ochre", "Size": "Small, Large"},
+        options={"Colour": "Indigo, Clay, Sage", "Size": "Small, Large"},
         more={"Large": (200, 900, 800, 600)},
     ),
     item(
@@ -173,7 +173,7 @@ CARRY: Final[list[DemoProduct]] = [
         motif="purse",
         scene="table",
         ground="ochre",
-        options={"Colour": "Brick, Harbour, Plum, Rose"},
+        options={"Colour": "Brick, Harbour, Plum"},
     ),
 ]
 
@@ -217,7 +217,7 @@ TRAVEL: Final[list[DemoProduct]] = [
         motif="tag",
         scene="wall",
         ground="sky",
-        options={"Leather": "Natural, Chestnut, Harbour, Signal"},
+        options={"Leather": "Natural, Chestnut, Harbour"},
     ),
     item(
         "EYEMSK",

@@ -17,7 +17,7 @@ TOOLS: Final[list[DemoProduct]] = [
         motif="rope",
         scene="table",
         ground="celadon",
-        options={"Colour": "Natural, Signal, Indigo", "Length": "10 m, 20 m"},
+        options={"Colour": "Natural, Signal", "Length": "10 m, 20 m"},
         by={"10 m": {"turns": 4}, "20 m": {"turns": 6}},
         more={"20 m": (420, 1900, 1800, 1400)},
         beside=Piece("mug", COLOURS["Harbour"], {}, x=205, y=46, scale=0.56),
@@ -33,7 +33,7 @@ TOOLS: Final[list[DemoProduct]] = [
         motif="carabiner",
         scene="wall",
         ground="sand",
-        options={"Colour": "Signal, Harbour, Steel, Ochre"},
+        options={"Colour": "Signal, Harbour, Steel"},
     ),
     item(
         "WHISTL",
@@ -59,7 +59,7 @@ TOOLS: Final[list[DemoProduct]] = [
         motif="spool",
         scene="table",
         ground="rose",
-        options={"Colour": "Oat, Brick, Navy, Moss"},
+        options={"Colour": "Oat, Brick, Navy"},
     ),
     item(
         "HAMMER",
@@ -184,7 +184,7 @@ WEAR: Final[list[DemoProduct]] = [
         motif="cap",
         scene="table",
         ground="sky",
-        options={"Colour": "Navy, Signal, Oat, Moss"},
+        options={"Colour": "Navy, Signal, Oat"},
     ),
     item(
         "SCARF",
@@ -210,7 +210,7 @@ WEAR: Final[list[DemoProduct]] = [
         motif="smock",
         scene="wall",
         ground="rose",
-        options={"Colour": "Indigo, Brick, Oat", "Size": "S, M, L"},
+        options={"Colour": "Indigo, Brick", "Size": "S, M, L"},
     ),
     item(
         "SOCKS",
@@ -223,7 +223,7 @@ WEAR: Final[list[DemoProduct]] = [
         motif="socks",
         scene="flat",
         ground="celadon",
-        options={"Colour": "Clay, Navy, Ochre, Sage"},
+        options={"Colour": "Clay, Navy, Ochre"},
     ),
     item(
         "GLOVES",
@@ -249,7 +249,7 @@ WEAR: Final[list[DemoProduct]] = [
         motif="slippers",
         scene="flat",
         ground="sky",
-        options={"Colour": "Indigo, Clay, Moss", "Size": "M, L"},
+        options={"Colour": "Indigo, Clay", "Size": "M, L"},
     ),
     # --- rain ---------------------------------------------------------------------------------
     item(
@@ -264,7 +264,7 @@ WEAR: Final[list[DemoProduct]] = [
         motif="raincoat",
         scene="wall",
         ground="celadon",
-        options={"Colour": "Ochre, Harbour, Slate", "Size": "S, M, L"},
+        options={"Colour": "Ochre, Harbour", "Size": "S, M, L"},
         featured=True,
     ),
     item(
@@ -292,7 +292,7 @@ WEAR: Final[list[DemoProduct]] = [
         motif="parasol",
         scene="flat",
         ground="celadon",
-        options={"Colour": "Persimmon, Indigo, Plum, Cream"},
+        options={"Colour": "Persimmon, Indigo, Plum"},
     ),
     item(
         "BOOTS",

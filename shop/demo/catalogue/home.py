@@ -57,7 +57,7 @@ HOME: Final[list[DemoProduct]] = [
         motif="vase",
         scene="window",
         ground="rose",
-        options={"Glaze": "Celadon, Ink, Chalk, Clay"},
+        options={"Glaze": "Celadon, Ink, Chalk"},
     ),
     item(
         "WNDBEL",
@@ -110,7 +110,7 @@ HOME: Final[list[DemoProduct]] = [
         motif="basket",
         scene="table",
         ground="rose",
-        options={"Rattan": "Natural, Tea, Camphor", "Size": "Small, Large"},
+        options={"Rattan": "Natural, Tea", "Size": "Small, Large"},
         more={"Large": (500, 2300, 2100, 1600)},
     ),
     # --- bath --------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ HOME: Final[list[DemoProduct]] = [
         motif="towel",
         scene="window",
         ground="sand",
-        options={"Colour": "Chalk, Sky, Sage, Clay", "Size": "Hand, Bath"},
+        options={"Colour": "Chalk, Sky, Sage", "Size": "Hand, Bath"},
         more={"Bath": (900, 4200, 3900, 3000)},
     ),
     item(
