@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from orders.models import Order
 from orders.services.checkout import OrderDetails
-from shop.forms import PostalForm
+from shop.forms import REQUIRED, PostalForm
 from shop.models import Customer
 from shop.money import Money
 
@@ -23,6 +23,7 @@ class CheckoutForm(PostalForm):
     email = forms.EmailField(
         label=_("E-mail"),
         max_length=254,
+        error_messages=REQUIRED,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
         help_text=_("With it and the order number you can always find your order."),
     )
@@ -87,6 +88,7 @@ class OrderLookupForm(forms.Form):
     number = forms.CharField(
         label=_("Order number"),
         max_length=60,
+        error_messages=REQUIRED,
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
         ),
@@ -95,6 +97,7 @@ class OrderLookupForm(forms.Form):
     email = forms.EmailField(
         label=_("E-mail"),
         max_length=254,
+        error_messages=REQUIRED,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
         help_text=_("The one you gave when you ordered."),
     )

@@ -41,9 +41,14 @@ class SetQuantityForm(forms.Form):
         return cleaned
 
 
+REQUIRED = {"required": _("Please fill this in.")}
+
+
 def _text(label: Any, length: int, autocomplete: str, **kwargs: Any) -> forms.CharField:
     widget = forms.TextInput(attrs={"autocomplete": autocomplete})
-    return forms.CharField(label=label, max_length=length, widget=widget, **kwargs)
+    return forms.CharField(
+        label=label, max_length=length, widget=widget, error_messages=REQUIRED, **kwargs
+    )
 
 
 class PostalForm(forms.Form):

@@ -1,0 +1,43 @@
+"""allauth's forms with our labels; a placeholder that repeats the label only confuses."""
+
+from typing import Any
+
+from allauth.account import forms
+from django.utils.translation import gettext_lazy as _
+
+
+class Plain:
+    """Mixin for a form of allauth's."""
+
+    fields: dict[str, Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.widget.attrs.pop("placeholder", None)
+            if name in {"login", "email"}:
+                field.label = _("E-mail")
+
+
+class LoginForm(Plain, forms.LoginForm):  # type: ignore[misc]  # allauth is untyped
+    pass
+
+
+class SignupForm(Plain, forms.SignupForm):  # type: ignore[misc]
+    pass
+
+
+class ResetPasswordForm(Plain, forms.ResetPasswordForm):  # type: ignore[misc]
+    pass
+
+
+class ResetPasswordKeyForm(Plain, forms.ResetPasswordKeyForm):  # type: ignore[misc]
+    pass
+
+
+class ChangePasswordForm(Plain, forms.ChangePasswordForm):  # type: ignore[misc]
+    pass
+
+
+class SetPasswordForm(Plain, forms.SetPasswordForm):  # type: ignore[misc]
+    pass
