@@ -96,7 +96,8 @@ def hammer(c: Canvas, tone: str) -> None:
                 f"M{x} -160Q{x + 6} 80 {x * 1.6} 286", stroke=dark(tone, 0.4), width=2, opacity=0.4
             )
         c.path(
-            "M-160 -262Q-176 -222 -160 -182H-96L-60 -196H60L110 -178Q168 -176 176 -222Q168 -268 110 -266L60 -248H-60L-96 -262Z",
+            "M-160 -262Q-176 -222 -160 -182H-96L-60 -196H60L110 -178Q168 -176 176 -222"
+            "Q168 -268 110 -266L60 -248H-60L-96 -262Z",
             c.linear((0, light(iron, 0.5)), (4, iron), (10, dark(iron, 0.4)), x2=0, y2=1),
         )
         c.rect(-26, -256, 52, 70, c.cloth(dark(iron, 0.2)), r=8)

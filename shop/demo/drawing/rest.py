@@ -11,7 +11,8 @@ CREAM = COLOURS["Cream"]
 def fold(c: Canvas, half: float, y: float, h: float, tone: str) -> None:
     """One fold of thick cloth, its round edge to the left."""
     c.path(
-        f"M{-half + h / 2} {y - h}H{half}V{y}H{-half + h / 2}A{h / 2} {h / 2} 0 0 1 {-half + h / 2} {y - h}Z",
+        f"M{-half + h / 2} {y - h}H{half}V{y}H{-half + h / 2}"
+        f"A{h / 2} {h / 2} 0 0 1 {-half + h / 2} {y - h}Z",
         c.linear((0, light(tone, 0.2)), (5, tone), (10, dark(tone, 0.28)), x2=0.1, y2=1),
     )
 
@@ -37,7 +38,8 @@ def blanket(c: Canvas, tone: str) -> None:
 def cushion(c: Canvas, tone: str) -> None:
     c.shadow(206)
     c.path(
-        "M-196 -340Q0 -310 196 -340Q218 -344 214 -320Q190 -170 214 -22Q218 4 196 0Q0 -30 -196 0Q-218 4 -214 -22Q-190 -170 -214 -320Q-218 -344 -196 -340Z",
+        "M-196 -340Q0 -310 196 -340Q218 -344 214 -320Q190 -170 214 -22Q218 4 196 0"
+        "Q0 -30 -196 0Q-218 4 -214 -22Q-190 -170 -214 -320Q-218 -344 -196 -340Z",
         c.cloth(tone),
     )
     rings = ""
@@ -94,13 +96,15 @@ def vase(c: Canvas, tone: str) -> None:
         c.oval(x, y, 13, 13, COLOURS["Persimmon"])
         c.oval(x - 4, y - 4, 4, 4, "#fff", opacity=0.6)
     c.path(
-        "M-6 -276Q6 -286 34 -276C30 -220 30 -196 84 -150C140 -90 116 0 70 0H-70C-116 0 -140 -80 -92 -140C-40 -196 -20 -220 -6 -276Z",
+        "M-6 -276Q6 -286 34 -276C30 -220 30 -196 84 -150C140 -90 116 0 70 0H-70"
+        "C-116 0 -140 -80 -92 -140C-40 -196 -20 -220 -6 -276Z",
         c.turned(tone),
     )
     c.oval(14, -278, 21, 6, dark(tone, 0.55))
     c.path("M-86 -126Q-112 -80 -96 -40", stroke="#fff", width=11, opacity=0.32)
     c.path(
-        "M-112 -64C-60 -30 -10 -96 40 -60S100 -50 114 -70C110 -20 96 0 70 0H-70C-96 0 -112 -30 -112 -64Z",
+        "M-112 -64C-60 -30 -10 -96 40 -60S100 -50 114 -70C110 -20 96 0 70 0H-70"
+        "C-96 0 -112 -30 -112 -64Z",
         dark(tone, 0.3),
         opacity=0.35,
     )

@@ -25,7 +25,8 @@ def cap(c: Canvas, tone: str) -> None:
             opacity=0.4,
         )
     c.path(
-        "M-184 -128Q-196 -128 -194 -100L-186 -14Q-184 0 -166 0H166Q184 0 186 -14L194 -100Q196 -128 184 -128Q0 -96 -184 -128Z",
+        "M-184 -128Q-196 -128 -194 -100L-186 -14Q-184 0 -166 0H166Q184 0 186 -14L194 -100"
+        "Q196 -128 184 -128Q0 -96 -184 -128Z",
         c.turned(light(tone, 0.06)),
     )
     for step in range(-8, 9):
@@ -48,7 +49,8 @@ def scarf(c: Canvas, tone: str) -> None:
         )
         c.path(fringe, stroke=shade, width=5)
         c.path(
-            f"M{x} 0Q{x} -34 {x + 36} -34H{x + 116}Q{x + 150} -34 {x + 150} 0L{x + 146} {length}H{x + 2}Z",
+            f"M{x} 0Q{x} -34 {x + 36} -34H{x + 116}Q{x + 150} -34 {x + 150} 0"
+            f"L{x + 146} {length}H{x + 2}Z",
             c.cloth(shade),
         )
         for y in (length - 112, length - 84, length - 40):
@@ -76,7 +78,8 @@ def smock(c: Canvas, tone: str) -> None:
     peg(c)
     _hanger(c)
     c.path(
-        "M-150 84L-262 330L-190 366L-140 250V478Q0 500 140 478V250L190 366L262 330L150 84Q110 60 64 54Q0 96 -64 54Q-110 60 -150 84Z",
+        "M-150 84L-262 330L-190 366L-140 250V478Q0 500 140 478V250L190 366L262 330L150 84"
+        "Q110 60 64 54Q0 96 -64 54Q-110 60 -150 84Z",
         c.cloth(tone),
     )
     c.path("M-64 54Q0 130 64 54", stroke=light(tone, 0.2), width=13)
@@ -122,8 +125,10 @@ def gloves(c: Canvas, tone: str) -> None:
     for side, x, y, shade in ((-1, 106, 10, dark(tone, 0.16)), (1, -96, -10, tone)):
         with c.group(f"translate({x} {y}) rotate({side * -12}) scale({side} 1)"):
             c.path(
-                "M-84 260V60C-150 40 -190 -30 -186 -90Q-180 -116 -152 -106L-104 -20L-92 -60V-220Q-74 -250 -50 -220L-44 -80"
-                "L-38 -250Q-16 -282 6 -250L10 -80L20 -236Q42 -262 62 -234L58 -66L70 -180Q92 -204 106 -176L94 60V260Z",
+                "M-84 260V60C-150 40 -190 -30 -186 -90Q-180 -116 -152 -106L-104 -20L-92 -60"
+                "V-220Q-74 -250 -50 -220L-44 -80"
+                "L-38 -250Q-16 -282 6 -250L10 -80L20 -236Q42 -262 62 -234L58 -66L70 -180"
+                "Q92 -204 106 -176L94 60V260Z",
                 c.cloth(shade),
             )
             c.rect(-96, 214, 202, 70, c.cloth(COLOURS["Oat"]), r=20)
@@ -164,7 +169,8 @@ def raincoat(c: Canvas, tone: str) -> None:
     c.path("M-84 96Q-96 -14 0 -18T84 96Q0 150 -84 96Z", c.cloth(dark(tone, 0.14)))
     c.path("M-58 92Q-62 14 0 10T58 92Q0 124 -58 92Z", dark(tone, 0.45))
     c.path(
-        "M-84 92Q-140 104 -160 140L-236 400L-164 424L-128 300L-160 500Q0 524 160 500L128 300L164 424L236 400L160 140Q140 104 84 92Q0 136 -84 92Z",
+        "M-84 92Q-140 104 -160 140L-236 400L-164 424L-128 300L-160 500Q0 524 160 500L128 300"
+        "L164 424L236 400L160 140Q140 104 84 92Q0 136 -84 92Z",
         c.cloth(tone),
     )
     c.path("M0 116V510", stroke=dark(tone, 0.4), width=5)
@@ -211,7 +217,8 @@ def parasol(c: Canvas, tone: str) -> None:
     c.path("M0 0L220 286", stroke=COLOURS["Bamboo"], width=19)
     ribs, r = 24, 296
     rim = "".join(
-        f"{'L' if step else 'M'}{sin(2 * pi * step / ribs) * r:.0f} {-cos(2 * pi * step / ribs) * r:.0f}"
+        f"{'L' if step else 'M'}{sin(2 * pi * step / ribs) * r:.0f} "
+        f"{-cos(2 * pi * step / ribs) * r:.0f}"
         for step in range(ribs)
     )
     c.path(

@@ -72,7 +72,8 @@ def envelope(c: Canvas, tone: str) -> None:
             c.add('<g fill="none" stroke-width="17">')
             for colour, start in ((tone, 0), (second, 52)):
                 c.add(
-                    f'<rect x="-247" y="-151" width="494" height="302" stroke="{colour}" stroke-dasharray="30 74" stroke-dashoffset="{-start}"/>'
+                    f'<rect x="-247" y="-151" width="494" height="302" stroke="{colour}" '
+                    f'stroke-dasharray="30 74" stroke-dashoffset="{-start}"/>'
                 )
             c.add("</g>")
             if back:
@@ -205,7 +206,8 @@ def ink(c: Canvas, tone: str, flat: bool = False) -> None:
             (10, light(tone, 0.1)),
         )
         c.path(
-            "M-136 -26V-170Q-136 -206 -96 -208H96Q136 -206 136 -170V-26Q136 0 108 0H-108Q-136 0 -136 -26Z",
+            "M-136 -26V-170Q-136 -206 -96 -208H96Q136 -206 136 -170V-26Q136 0 108 0H-108"
+            "Q-136 0 -136 -26Z",
             glass,
         )
         c.path(
