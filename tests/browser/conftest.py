@@ -2,12 +2,20 @@
 
 import os
 import shutil
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from tests.stack import Stack
+from regions.embedded import front
+from regions.embedded.plan import REPOSITORY
+from tests.stack import Stack, wait_until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
@@ -59,11 +67,8 @@ def new_visit(browser: Browser, stack: Stack) -> Iterator[Callable[..., tuple[Pa
     contexts: list[BrowserContext] = []
 
     def open_profile(**options: object) -> tuple[Page, Visit]:
-        context = browser.new_context(
-            base_url=stack.front,
-            viewport={"width": 1280, "height": 900},
-            **options,  # type: ignore[arg-type]
-        )
+        defaults = {"base_url": stack.front, "viewport": {"width": 1280, "height": 900}}
+        context = browser.new_context(**(defaults | options))  # type: ignore[arg-type]
         context.set_default_timeout(15_000)
         contexts.append(context)
         return context.new_page(), Visit(context)
@@ -71,3 +76,52 @@ def new_visit(browser: Browser, stack: Stack) -> Iterator[Callable[..., tuple[Pa
     yield open_profile
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def forgetful_front(stack: Stack, tmp_path: Path) -> Iterator[str]:
+    """Another front door to the same stores, whose web processes keep sessions to themselves."""
+    plan = stack.plan
+    names = ["front", *(f"web-{region}" for region in plan.regions)]
+    ports = plan.ports | dict(zip(names, _free_ports(len(names)), strict=True))
+    other = replace(plan, ports=ports)
+    (tmp_path / "Caddyfile").write_text(front.caddyfile(other))
+    caddy = [*front.command(other)[:2], "--config", str(tmp_path / "Caddyfile")]
+    with ExitStack() as running:
+        for region in plan.regions:
+            environment = plan.process_environment(region) | {
+                "DJANGO_SETTINGS_MODULE": "tests.browser.forgetful",
+                "ALLOWED_HOSTS": "localhost",
+            }
+            granian = [sys.executable, "-m", "granian", "--interface", "wsgi", "--port"]
+            _start(
+                running,
+                [*granian, str(ports[f"web-{region}"]), "settings.wsgi:application"],
+                environment,
+            )
+        _start(running, [*caddy, "--adapter", "caddyfile"], None)
+        for region in plan.regions:
+            address = f"http://127.0.0.1:{ports[f'web-{region}']}/health/ready"
+            wait_until(lambda address=address: stack.answers(address), 60, f"{address} answers")
+        wait_until(lambda: stack.answers(other.front), 30, "the forgetful front door answers")
+        yield other.front
+
+
+def _start(running: ExitStack, command: list[str], environment: dict[str, str] | None) -> None:
+    process = subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+    )
+    running.callback(process.wait, 10)
+    running.callback(process.terminate)
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
