@@ -40,6 +40,6 @@ class JobRunAdmin(ModelAdmin):
     def has_delete_permission(self, request: object, obj: object = None) -> bool:
         return False
 
-    @display(description=_("status"), ordering="status", label=RUN_COLOURS)
+    @display(description=_("status"), ordering="status", label=RUN_COLOURS)  # type: ignore[untyped-decorator]
     def state(self, run: JobRun) -> tuple[str, str]:
         return run.status, str(JobRun.Status(run.status).label)

@@ -108,7 +108,7 @@ _public_host = ANYPORT_URL.partition("://")[2].partition(":")[0]
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", [_public_host])
 CSRF_TRUSTED_ORIGINS = [ANYPORT_URL]
 X_FRAME_OPTIONS = "DENY"
-SECURE_CSP = {
+SECURE_CSP: dict[str, list[str]] = {
     "default-src": [CSP.NONE],
     "script-src": [CSP.SELF],
     "style-src": [CSP.SELF],

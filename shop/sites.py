@@ -27,15 +27,17 @@ class AnyportAdminSite(UnfoldAdminSite):  # type: ignore[misc]
     def admin_view(
         self, view: Callable[..., HttpResponse], cacheable: bool = False
     ) -> Callable[..., HttpResponse]:
-        return admin_csp(super().admin_view(view, cacheable))
+        wrapped: Callable[..., HttpResponse] = admin_csp(super().admin_view(view, cacheable))
+        return wrapped
 
     @method_decorator(admin_csp)
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         # Unfold's form carries no `next`; without one, Django would lead staff to the shop.
-        request.GET = request.GET.copy()
-        request.GET.setdefault(REDIRECT_FIELD_NAME, reverse(f"{self.name}:index"))
+        query = request.GET.copy()
+        query.setdefault(REDIRECT_FIELD_NAME, reverse(f"{self.name}:index"))
+        request.GET = query  # type: ignore[assignment]
         response: HttpResponse = super().login(request, extra_context)
         return response
 

@@ -10,9 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
-from orders.admin.labels import STATUS_COLOURS, status_label
 from orders.models import Order
 from shop.admin.base import ReadOnly, TabularInline
 from shop.admin.customers import CustomerAdmin
@@ -23,16 +21,12 @@ class OrderInline(ReadOnly, TabularInline[Order, Customer]):
     model = Order
     extra = 0
     per_page = 10
-    fields = readonly_fields = ("link", "placed_at", "state", "total_money", "region")
+    fields = readonly_fields = ("link", "placed_at", "status", "total_money")
 
     @admin.display(description=_("number"))
     def link(self, order: Order) -> SafeString:
         url = reverse("admin:orders_order_change", args=[order.pk])
         return format_html('<a class="ap-link" href="{}">{}</a>', url, order.number)
-
-    @display(description=_("status"), label=STATUS_COLOURS)
-    def state(self, order: Order) -> tuple[str, str]:
-        return status_label(order)
 
     @admin.display(description=_("total"))
     def total_money(self, order: Order) -> SafeString:
@@ -42,7 +36,7 @@ class OrderInline(ReadOnly, TabularInline[Order, Customer]):
 @admin.register(Customer)
 class CustomerWithOrdersAdmin(CustomerAdmin):
     list_display = ("email", "name", "date_joined", "order_count", "is_staff", "is_active")
-    inlines = (*CustomerAdmin.inlines, OrderInline)
+    inlines = (*CustomerAdmin.inlines, OrderInline)  # type: ignore[assignment]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         orders = Order.objects.filter(customer=OuterRef("pk")).order_by().values("customer")

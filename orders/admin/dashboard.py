@@ -60,11 +60,11 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def _orders_today() -> dict[str, Any]:
     today = midnight(timezone.localdate())
-    counts = dict(
+    counts: dict[str, int] = dict(
         Order.objects.filter(placed_at__gte=today)
         .order_by()
         .values_list("status")
-        .annotate(total=Count("pk"))
+        .annotate(count=Count("pk"))
     )
     waiting = Order.objects.filter(TO_FULFIL).order_by("placed_at")
     unpaid = Order.objects.filter(expiring_soon()).order_by("expires_at")

@@ -57,9 +57,9 @@ class HistoryInline(ReadOnly, TabularInline[OrderStatusChange, Order]):
 class OrderAdmin(SaveChanged, ModelAdmin[Order]):
     list_display = (
         "number_text",
+        "state",
         "placed_at",
         "who",
-        "state",
         "total_money",
         "payment_method",
         "region_title",
@@ -246,7 +246,7 @@ class OrderAdmin(SaveChanged, ModelAdmin[Order]):
             '<span class="ap-who">{}<small>{}</small></span>', order.name, order.email
         )
 
-    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
+    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)  # type: ignore[untyped-decorator]
     def state(self, order: Order) -> tuple[str, str]:
         return status_label(order)
 

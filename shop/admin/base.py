@@ -36,6 +36,8 @@ else:
             return cls
 
     class TabularInline(unfold_admin.TabularInline):
+        show_title = False  # the first column says it
+
         def __class_getitem__(cls, models):
             return cls
 

@@ -58,7 +58,6 @@ class CustomerAdmin(SaveChanged, BaseUserAdmin, ModelAdmin[Customer]):
     form = CustomerChangeForm
     add_form = CustomerCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("email", "name", "date_joined", "is_staff", "is_active")
     list_filter = (
         ("is_staff", BooleanRadioFilter),
         ("is_active", BooleanRadioFilter),
@@ -69,7 +68,7 @@ class CustomerAdmin(SaveChanged, BaseUserAdmin, ModelAdmin[Customer]):
     search_help_text = _("Search by e-mail, name or city")
     readonly_fields = ("last_login", "date_joined")
     filter_horizontal = ("groups", "user_permissions")
-    inlines: tuple[Any, ...] = (AddressInline,)
+    inlines = (AddressInline,)
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
         (_("Log-in"), {"fields": ("is_active", "date_joined", "last_login")}),

@@ -44,7 +44,7 @@ class PriceField(forms.DecimalField):
             ),
         )
 
-    def clean(self, value: Any) -> int | None:  # type: ignore[override]
+    def clean(self, value: Any) -> int | None:
         amount = super().clean(value)
         return None if amount is None else int(amount.scaleb(self.exponent))
 
@@ -56,7 +56,7 @@ class PriceField(forms.DecimalField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:
-            return self.clean(data) != initial
+            return bool(self.clean(data) != initial)
         except ValidationError:
             return True
 
@@ -74,7 +74,7 @@ class OptionsField(forms.CharField):
             ),
         )
 
-    def clean(self, value: Any) -> dict[str, str]:  # type: ignore[override]
+    def clean(self, value: Any) -> dict[str, str]:
         text = super().clean(value)
         options: dict[str, str] = {}
         for part in filter(None, (part.strip() for part in text.split(","))):
@@ -99,7 +99,7 @@ class OptionsField(forms.CharField):
             return True
 
 
-def measure_picture(upload: UploadedFile) -> tuple[str, int, int]:
+def measure_picture(upload: "UploadedFile[Any]") -> tuple[str, int, int]:
     """Suffix, width and height of a picture that a browser can show.
 
     Raises ValidationError for everything else: the name and the declared type prove nothing.
@@ -121,7 +121,7 @@ def measure_picture(upload: UploadedFile) -> tuple[str, int, int]:
         ) from error
 
 
-def store_picture(upload: UploadedFile, suffix: str) -> str:
+def store_picture(upload: "UploadedFile[Any]", suffix: str) -> str:
     """Put the picture into the public bucket and return its key. Raises ValidationError.
 
     Keys come from the content, so storing one before the rest of the form proves valid costs an

@@ -35,7 +35,7 @@ class VariantForm(forms.ModelForm[Variant]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk is None:
+        if self.instance._state.adding:
             return
         for price in self.instance.prices.all():
             if f"price_{price.currency}" in self.fields:

@@ -14,7 +14,7 @@ from regions.regions import this_region
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Links that this person may follow, in groups. Unfold hides a group without links."""
-    home = {"title": _("Today"), "icon": "lighthouse", "link": reverse("admin:index")}
+    home = {"title": _("Today"), "icon": "home", "link": reverse("admin:index")}
     return [
         {"items": [home]},
         {

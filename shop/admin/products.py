@@ -94,21 +94,23 @@ class ImageInline(TabularInline[ProductImage, Product]):
         self, db_field: Any, request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField[Any] | None:
         if db_field.name == "variant":
-            product = (
-                request.resolver_match.kwargs.get("object_id") if request.resolver_match else 0
-            )
-            kwargs["queryset"] = Variant.objects.filter(
-                product_id=product if str(product).isdecimal() else 0
-            )
+            kwargs["queryset"] = Variant.objects.filter(product_id=_product_of(request))
         field: ModelChoiceField[Any] | None = super().formfield_for_foreignkey(
             db_field, request, **kwargs
         )
         if field and db_field.name == "variant":
-            field.widget.can_add_related = field.widget.can_change_related = False  # type: ignore[attr-defined]
-            field.widget.can_view_related = field.widget.can_delete_related = False  # type: ignore[attr-defined]
+            field.widget.can_add_related = field.widget.can_change_related = False
+            field.widget.can_view_related = field.widget.can_delete_related = False
             # Every row of the inline would otherwise ask for the same few variants.
             field.choices = [("", _("All variants")), *((v.pk, str(v)) for v in kwargs["queryset"])]
         return field
+
+
+def _product_of(request: HttpRequest) -> int:
+    """The product whose page this is; 0 on the page that adds one."""
+    match = request.resolver_match
+    pk = str(match.kwargs.get("object_id")) if match else ""
+    return int(pk) if pk.isdecimal() else 0
 
 
 @admin.register(Product)
@@ -195,7 +197,7 @@ class ProductAdmin(SaveChanged, ModelAdmin[Product]):
         text = str(low) if low == high else f"{low} – {high}"
         return format_html('<span class="ap-money">{}</span>', text)
 
-    @display(
+    @display(  # type: ignore[untyped-decorator]
         description=_("stock"),
         ordering="available",
         label={"out": "danger", "low": "warning", "in": "default"},

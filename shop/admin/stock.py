@@ -67,14 +67,18 @@ class AvailableFilter(SimpleListFilter):
     parameter_name = "available"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("out", _("Sold out")), ("low", _("Running out")), ("ok", _("Enough"))]
+        return [("out", _("Sold out")), ("short", _("Short, on sale")), ("ok", _("Enough"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         match self.value():
             case "out":
                 return queryset.filter(units__lte=0)
-            case "low":
-                return queryset.filter(units__range=(1, LOW_STOCK))
+            case "short":  # as the front page counts it
+                return queryset.filter(
+                    units__lte=LOW_STOCK,
+                    variant__is_active=True,
+                    variant__product__is_active=True,
+                )
             case "ok":
                 return queryset.filter(units__gt=LOW_STOCK)
         return queryset
@@ -138,7 +142,7 @@ class StockItemAdmin(SaveChanged, ModelAdmin[StockItem]):
     def options(self, item: StockItem) -> str:
         return item.variant.title or "–"
 
-    @display(
+    @display(  # type: ignore[untyped-decorator]
         description=_("available"),
         ordering="units",
         label={"out": "danger", "low": "warning", "in": "default"},

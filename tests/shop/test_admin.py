@@ -1,6 +1,7 @@
 """The shop's admin, through Django's test client."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -118,7 +119,7 @@ def test_only_admin_pages_have_the_wider_content_security_policy(client: Client)
 
 def _job_run() -> Model:
     count = JobRun.objects.count()
-    slot = timezone.now() + timezone.timedelta(hours=count)
+    slot = timezone.now() + timedelta(hours=count)
     return JobRun.objects.create(job="sales report", slot=slot, region="tokyo")
 
 

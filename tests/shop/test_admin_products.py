@@ -222,9 +222,9 @@ def test_a_picture_is_stored_and_measured(client: Client, kind: str, suffix: str
     assert response.status_code == 302
     image = ProductImage.objects.get(product=product)
     assert (image.width, image.height, image.alt) == (60, 40, "A bag")
-    assert image.file.name.startswith("sha256/")
-    assert image.file.name.endswith(suffix)
-    assert image.file.storage.open(image.file.name).read() == picture(kind)
+    name = str(image.file.name)
+    assert (name[:7], name[-len(suffix) :]) == ("sha256/", suffix)
+    assert image.file.storage.open(name).read() == picture(kind)
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
