@@ -17,6 +17,10 @@ class Plain:
             field.widget.attrs.pop("placeholder", None)
             if name in {"login", "email"}:
                 field.label = _("E-mail")
+            if name == "password1":  # one short rule in place of a list
+                field.help_text = _("At least 8 characters, and nothing that is easily guessed.")
+            elif name in {"oldpassword", "password2"}:
+                field.help_text = ""
 
 
 class LoginForm(Plain, forms.LoginForm):  # type: ignore[misc]  # allauth is untyped
