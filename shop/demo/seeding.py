@@ -225,7 +225,8 @@ def _seed_images(
         (image.product_id, image.position): image
         for image in ProductImage.objects.filter(product__in=products.values())
     }
-    new, changed = [], []
+    new: list[ProductImage] = []
+    changed: list[ProductImage] = []
     for slug, shown in _each(galleries):
         row = known.get((products[slug].pk, shown.position))
         if row and row.file.name == shown.key and not refresh:

@@ -44,14 +44,12 @@ class Canvas:
         self._parts: list[str | tuple[str, str]] = []
 
     def svg(self) -> bytes:
-        defs = "".join(markup.replace("@", name, 1) for markup, name in self._defs.items())
         # An outline that is drawn again, in another colour or width, is written once.
         drawn = Counter(part[0] for part in self._parts if isinstance(part, tuple))
         names = {
             d: f"p{place}"
             for place, d in enumerate(d for d, n in drawn.items() if n > 1 and len(d) > LONG)
         }
-        defs += "".join(f'<path id="{name}" d="{d}"/>' for d, name in names.items())
         body = ""
         for part in self._parts:
             if isinstance(part, str):
@@ -60,6 +58,12 @@ class Canvas:
                 body += f'<use href="#{names[part[0]]}"{part[1]}/>'
             else:
                 body += f'<path d="{part[0]}"{part[1]}/>'
+        defs = "".join(
+            markup.replace("@", name, 1)
+            for markup, name in self._defs.items()
+            if f"#{name})" in body
+        )
+        defs += "".join(f'<path id="{name}" d="{d}"/>' for d, name in names.items())
         return (
             '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 800" width="800" '
             f'height="800"><defs>{defs}</defs>{body}</svg>'
