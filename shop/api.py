@@ -21,7 +21,7 @@ from shop.errors import UnknownSku
 from shop.models import Customer, Product
 from shop.models.cart import MAX_QUANTITY
 from shop.preferences import current_currency, set_currency
-from shop.problems import Problem
+from shop.problems import Problem, invalid
 from shop.queries import price_cart
 from shop.queries.catalogue import PAGE_SIZE, make_cards, priced
 from shop.queries.product import product_page
@@ -303,8 +303,12 @@ def read_session(request: HttpRequest) -> dict[str, Any]:
     response={200: SessionOut, frozenset({400, 403, 413, 415, 422}): Problem},
     summary="Change language or currency",
 )
-def change_session(request: HttpRequest, wish: SessionIn, response: HttpResponse) -> dict[str, Any]:
+def change_session(
+    request: HttpRequest, wish: SessionIn, response: HttpResponse
+) -> dict[str, Any] | HttpResponse:
     """The language is kept in the cookie that the pages' own switch uses."""
+    if not wish.language and not wish.currency:
+        return invalid({"detail": "Send `language`, `currency` or both.", "pointer": "#"})
     if wish.currency:
         set_currency(request, wish.currency.value)
     if wish.language:

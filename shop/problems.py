@@ -172,7 +172,7 @@ SENTENCES: Final = {
     "int_parsing_size": "The number is too large.",
     "int_from_float": "Send a whole number, such as 2.",
     "finite_number": "Send a whole number, such as 2.",
-    "string_type": "Send text.",
+    "string_type": "Send a text in quotes.",
     "string_unicode": "Send text in valid Unicode.",
     "string_too_short": "Send at least {min_length} characters.",
     "string_too_long": "Send at most {max_length} characters.",
