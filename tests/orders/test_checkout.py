@@ -1,67 +1,20 @@
 """Checkout's page: one order at the price that was shown, or a kind word and nothing lost."""
 
-import re
-import threading
 import uuid
 from http import HTTPStatus
-from typing import Any
 
 import pytest
-from django.db import connection, transaction
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from orders.idempotency import idempotency_owner
 from orders.models import IdempotencyRecord, Order
-from orders.views import checkout as view
-from shop.models import Address, Price, StockItem, Variant
+from shop.models import Address, Price, Variant
 from shop.preferences import SESSION_CURRENCY
 from shop.services.cart import SESSION_COUNT
 from tests.factories import make_customer, make_product, make_variant
+from tests.orders.pages import CHECKOUT, TYPED, add, hidden, set_stock, text_of
 
 pytestmark = pytest.mark.django_db(databases=["default", "replica"])
-CHECKOUT = "/checkout/"
-TYPED = {
-    "email": "mei@example.com",
-    "name": "Lin Mei",
-    "line1": "12 Harbour Road",
-    "line2": "",
-    "city": "Keelung",
-    "postcode": "202",
-    "country": "TW",
-    "delivery_method": "standard",
-    "payment_method": "invoice",
-}
-
-
-def add(client: Client, variant: Variant, quantity: int = 1) -> None:
-    client.post("/cart/items/", {"sku": variant.sku, "quantity": str(quantity)})
-
-
-def set_stock(variant: Variant, units: int) -> None:
-    StockItem.objects.filter(variant=variant).update(on_hand=units)
-
-
-def text_of(response: Any) -> str:
-    return str(response.content.decode())
-
-
-def hidden(response: Any) -> dict[str, str]:
-    """The checkout form's hidden fields."""
-    form = text_of(response).partition('id="checkout"')[2].partition("</form>")[0]
-    return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
-
-
-@pytest.fixture
-def variant() -> Variant:
-    return make_product(name="Rope Bag", stock=10, amount=1290).variants.get()
-
-
-@pytest.fixture
-def shopper(client: Client, variant: Variant) -> Client:
-    """A guest with two bags in the cart."""
-    add(client, variant, 2)
-    return client
 
 
 def test_checkout_without_a_cart_leads_to_the_cart(client: Client) -> None:
@@ -116,66 +69,6 @@ def test_placing_an_order_leads_to_its_page(shopper: Client, variant: Variant) -
     assert variant.stock.available == 8
     assert shopper.session[SESSION_COUNT] == 0
     assert shopper.get(response.headers["Location"]).status_code == HTTPStatus.OK
-
-
-def test_sending_twice_gives_one_order_and_the_same_page(shopper: Client, variant: Variant) -> None:
-    fields = hidden(shopper.get(CHECKOUT)) | TYPED
-
-    first, second = shopper.post(CHECKOUT, fields), shopper.post(CHECKOUT, fields)
-
-    assert first.status_code == second.status_code == HTTPStatus.SEE_OTHER
-    assert first.headers["Location"] == second.headers["Location"]
-    assert Order.objects.count() == 1
-    assert variant.stock.available == 8
-
-
-def test_sending_other_content_with_the_key_shows_the_order_there_is(shopper: Client) -> None:
-    fields = hidden(shopper.get(CHECKOUT)) | TYPED
-    shopper.post(CHECKOUT, fields)
-
-    response = shopper.post(CHECKOUT, fields | {"city": "Tainan"})
-
-    number = Order.objects.get().number
-    assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
-    assert f"This page has already placed order {number}." in text_of(response)
-    assert f'href="/orders/{number}/"' in text_of(response)
-
-
-def test_a_used_key_with_a_new_cart_gets_a_new_key(shopper: Client, variant: Variant) -> None:
-    fields = hidden(shopper.get(CHECKOUT)) | TYPED
-    shopper.post(CHECKOUT, fields)
-    add(shopper, variant)
-
-    response = shopper.post(CHECKOUT, fields | {"city": "Tainan"})
-    again = shopper.post(CHECKOUT, TYPED | hidden(response))
-
-    assert hidden(response)["key"] != fields["key"]
-    assert again.status_code == HTTPStatus.SEE_OTHER
-    assert Order.objects.count() == 2
-
-
-def test_another_shoppers_key_is_another_key(shopper: Client, variant: Variant) -> None:
-    fields = hidden(shopper.get(CHECKOUT)) | TYPED
-    shopper.post(CHECKOUT, fields)
-    other = Client()
-    add(other, variant, 2)
-
-    response = other.post(CHECKOUT, hidden(other.get(CHECKOUT)) | TYPED | {"key": fields["key"]})
-
-    assert response.status_code == HTTPStatus.SEE_OTHER
-    assert Order.objects.count() == 2
-
-
-@pytest.mark.parametrize("key", ["", "garbage", "\x00", str(uuid.uuid1()), "9" * 5000])
-def test_a_wrong_key_gets_a_fresh_form(shopper: Client, key: str) -> None:
-    fields = hidden(shopper.get(CHECKOUT)) | TYPED | {"key": key}
-
-    response = shopper.post(CHECKOUT, fields)
-
-    assert response.status_code == HTTPStatus.BAD_REQUEST
-    assert "This page was out of date." in text_of(response)
-    assert "12 Harbour Road" in text_of(response)
-    assert shopper.post(CHECKOUT, TYPED | hidden(response)).status_code == HTTPStatus.SEE_OTHER
 
 
 def test_another_total_asks_before_it_is_charged(shopper: Client, variant: Variant) -> None:
@@ -370,47 +263,3 @@ def test_checkout_asks_as_often_for_three_lines(
 
     with django_assert_num_queries(5):
         client.get(CHECKOUT)
-
-
-@pytest.mark.django_db(transaction=True, databases=["default", "replica"])
-def test_a_press_while_the_first_still_runs_is_told_that_it_is_safe(
-    shopper: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first press is a transaction that holds the key and has not ended."""
-    fields = hidden(shopper.get(CHECKOUT)) | TYPED
-    response = shopper.get(CHECKOUT)
-    owner = idempotency_owner(response.wsgi_request)
-    claimed, release = threading.Event(), threading.Event()
-
-    def first_press() -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO orders_idempotencyrecord"
-                " (owner, key, fingerprint, created_at, expires_at)"
-                " VALUES (%s, %s, '', now(), now())",
-                [owner, fields["key"]],
-            )
-            claimed.set()
-            release.wait(10)
-            transaction.set_rollback(True)
-        connection.close()
-
-    monkeypatch.setattr("orders.services.submit.WAIT_MS", 100)
-    thread = threading.Thread(target=first_press)
-    thread.start()
-    try:
-        assert claimed.wait(10)
-        response = shopper.post(CHECKOUT, fields)
-    finally:
-        release.set()
-        thread.join()
-
-    assert response.status_code == HTTPStatus.CONFLICT
-    assert response.headers["Retry-After"] == str(view.RETRY_AFTER)
-    text = text_of(response)
-    assert "It is safe to press again" in text
-    again = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', text))
-    fields.pop("csrfmiddlewaretoken")  # masked anew on every page
-    assert again.items() >= fields.items()
-    assert shopper.post(CHECKOUT, again).status_code == HTTPStatus.SEE_OTHER
-    assert Order.objects.count() == 1
