@@ -206,10 +206,8 @@ class Canvas:
 def _paint(fill: str, stroke: str, width: float, opacity: float, dash: str = "") -> str:
     out = f' fill="{fill}"'
     if stroke:
-        out += f' stroke="{stroke}" stroke-width="{num(width)}" stroke-linecap="round"'
-        out += ' stroke-linejoin="round"'
-    if dash:
-        out += f' stroke-dasharray="{dash}"'
+        out += f' stroke="{stroke}" stroke-width="{num(width)}" stroke-linejoin="round"'
+        out += f' stroke-dasharray="{dash}"' if dash else ' stroke-linecap="round"'
     if opacity != 1:
         out += f' opacity="{opacity:.2f}"'
     return out

@@ -150,6 +150,7 @@ def rope(c: Canvas, tone: str, turns: int = 4) -> None:
     for level in range(turns):
         y, half = -level * 46 - 28, 188 - level * 9 + (level % 2) * 8
         d = f"M{-half} {y}A{half} 42 0 0 0 {half} {y}A{half} 42 0 0 0 {-half} {y}"
+        c.oval(0, y, half - 18, 30, dark(tone, 0.62))
         strand(c, d, tone, 46)
     top = -(turns - 1) * 46 - 28
     strand(c, f"M40 {top + 36}C170 {top + 40} 210 {top + 70} 232 {-40}Q244 -8 292 8", tone, 40)
@@ -160,13 +161,9 @@ def strand(c: Canvas, d: str, tone: str, width: float) -> None:
     """Laid rope along a path: an edge, the body, the twist and its light."""
     c.path(d, stroke=dark(tone, 0.48), width=width)
     c.path(d, stroke=tone, width=width - 7)
-    c.path(
-        d,
-        stroke=light(tone, 0.32),
-        width=width * 0.42,
-        dash=f"{width * 0.16:.0f} {width * 0.5:.0f}",
-    )
-    c.path(d, stroke=dark(tone, 0.3), width=width * 0.72, dash=f"1 {width * 0.62:.0f}", opacity=0.3)
+    twist = f"{width * 0.16:.0f} {width * 0.3:.0f}"
+    c.path(d, stroke=light(tone, 0.38), width=width * 0.56, dash=twist, opacity=0.8)
+    c.path(d, stroke=dark(tone, 0.35), width=width - 9, dash=f"2 {width * 0.46:.0f}", opacity=0.45)
 
 
 def spool(c: Canvas, tone: str) -> None:
