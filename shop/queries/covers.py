@@ -27,7 +27,7 @@ class Cover(TypedDict):
 
 
 def category_covers() -> list[Cover]:
-    """The picture is of the category's first product, preferably a featured one."""
+    """The picture is of the category's first product that the home page does not feature anyway."""
     return [
         {
             "slug": data["slug"],
@@ -45,7 +45,7 @@ def _load_covers() -> list[CoverData]:
     shown = (
         Product.objects.on_sale()
         .filter(images__isnull=False)
-        .order_by("category_id", "-is_featured", "pk")
+        .order_by("category_id", "is_featured", "pk")
         .distinct("category_id")
         .prefetch_related("images")
     )
@@ -53,7 +53,7 @@ def _load_covers() -> list[CoverData]:
     covers: list[CoverData] = []
     for top in category_tree():
         candidates = [first[node["id"]] for node in walk(top) if node["id"] in first]
-        candidates.sort(key=lambda product: not product.is_featured)
+        candidates.sort(key=lambda product: product.is_featured)
         image = next(iter(candidates[0].images.all()), None) if candidates else None
         covers.append(
             {

@@ -157,7 +157,7 @@ def no_redis(settings: Any) -> Iterator[None]:
         ("/fail/404/", HTTPStatus.NOT_FOUND),
         ("/fail/500/", HTTPStatus.INTERNAL_SERVER_ERROR),
         ("/nowhere/", HTTPStatus.NOT_FOUND),
-        ("/cart/", HTTPStatus.SERVICE_UNAVAILABLE),  # it reads the session
+        ("/fail/redis/", HTTPStatus.SERVICE_UNAVAILABLE),
     ],
 )
 def test_error_pages_need_no_redis(browser: Client, path: str, status: HTTPStatus) -> None:

@@ -37,3 +37,16 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 document.addEventListener("htmx:beforeRequest", () => {
   document.querySelector("#messages [data-problem]")?.remove();
 });
+
+// Addresses name only what was chosen: no "&min=&max=".
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.verb !== "get") return;
+  for (const [name, value] of [...detail.formData]) {
+    if (value === "") detail.formData.delete(name);
+  }
+});
+
+// Whoever changes the currency stays at the variant or the filters they chose meanwhile.
+document.addEventListener("htmx:pushedIntoHistory", ({ detail }) => {
+  for (const input of document.querySelectorAll('input[name="next"]')) input.value = detail.path;
+});
