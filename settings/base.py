@@ -329,6 +329,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = ANYPORT_NAMESPACE
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker outlives any outage of Redis
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "master_name": REDIS_MASTER_NAME,
     "visibility_timeout": 600,
@@ -363,6 +364,7 @@ LOGGING = {
     # It says at every client that it found the credentials it was given.
     "loggers": {"botocore.credentials": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
+    "loggers": {"botocore": {"level": "WARNING"}},  # says where it found credentials, each time
 }
 
 DEBUG = env_bool("DEBUG", False)
