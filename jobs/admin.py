@@ -30,6 +30,7 @@ class JobRunAdmin(ModelAdmin):
     search_fields = ("job", "region")
     ordering = ("-slot", "job")
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
 
     def has_add_permission(self, request: object) -> bool:
         return False

@@ -372,7 +372,7 @@ DEBUG = env_bool("DEBUG", False)
 # --- Admin -----------------------------------------------------------------------------------------
 # Unfold's Alpine compiles expressions, and its pages style single elements: they need more than
 # the shop's pages, which keep the strict policy above. No script is inline all the same.
-ADMIN_CSP = SECURE_CSP | {
+ADMIN_CSP: dict[str, list[str]] = SECURE_CSP | {
     "script-src": [CSP.SELF, CSP.UNSAFE_EVAL],
     "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
     "frame-ancestors": [CSP.SELF],  # pop-ups that choose a related row
@@ -383,6 +383,9 @@ UNFOLD = {
     "SITE_SUBHEADER": _("any port in a storm"),
     "SITE_SYMBOL": "anchor",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "shop.admin.navigation.icon"}
+    ],
     "ENVIRONMENT": "shop.admin.navigation.environment",
     "DASHBOARD_CALLBACK": "orders.admin.dashboard.dashboard",
     "STYLES": ["shop.admin.navigation.stylesheet"],

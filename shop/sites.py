@@ -1,7 +1,7 @@
 """The admin site: its own content security policy, log-in form and front page."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csp import csp_override
 from unfold.sites import UnfoldAdminSite
 
-admin_csp = csp_override(settings.ADMIN_CSP)
+POLICY: Final[dict[str, list[str]]] = settings.ADMIN_CSP
+admin_csp = csp_override(POLICY)
 
 
 class AnyportAdminSite(UnfoldAdminSite):  # type: ignore[misc]

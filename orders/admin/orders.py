@@ -10,6 +10,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -20,12 +22,12 @@ from orders.admin.filters import NeedsFilter, PlacedFilter
 from orders.admin.labels import STATUS_COLOURS, status_label
 from orders.admin.steps import MOST_AT_ONCE, STEPS, Step, steps_from, take_step, tell
 from orders.models import Order, OrderLine, OrderStatusChange
-from shop.admin.base import ModelAdmin, ReadOnly, SaveChanged, TabularInline
+from shop.admin.base import ModelAdmin, PartOf, SaveChanged, TabularInline
 
 ADDRESS = ("email", "name", "line1", "line2", "city", "postcode", "country")
 
 
-class LineInline(ReadOnly, TabularInline[OrderLine, Order]):
+class LineInline(PartOf, TabularInline[OrderLine, Order]):
     model = OrderLine
     extra = 0
     verbose_name_plural = _("what was bought")
@@ -44,7 +46,7 @@ class LineInline(ReadOnly, TabularInline[OrderLine, Order]):
         return money(line.total)
 
 
-class HistoryInline(ReadOnly, TabularInline[OrderStatusChange, Order]):
+class HistoryInline(PartOf, TabularInline[OrderStatusChange, Order]):
     model = OrderStatusChange
     extra = 0
     fields = readonly_fields = ("at", "from_status", "to_status", "actor", "note")
@@ -58,7 +60,7 @@ class OrderAdmin(SaveChanged, ModelAdmin[Order]):
     list_display = (
         "number_text",
         "state",
-        "placed_at",
+        "placed",
         "who",
         "total_money",
         "payment_method",
@@ -235,6 +237,11 @@ class OrderAdmin(SaveChanged, ModelAdmin[Order]):
     @admin.display(description=_("number"), ordering="number")
     def number_text(self, order: Order) -> SafeString:
         return format_html('<span class="ap-number">{}</span>', order.number)
+
+    @admin.display(description=_("placed"), ordering="placed_at")
+    def placed(self, order: Order) -> SafeString:
+        when = date_format(timezone.localtime(order.placed_at), "j M Y H:i")
+        return format_html('<span class="ap-number">{}</span>', when)
 
     @admin.display(description=_("region"), ordering="region")
     def region_title(self, order: Order) -> str:

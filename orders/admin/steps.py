@@ -31,18 +31,17 @@ class Step:
     label: Promise
     question: Promise | None = None
     consequence: Promise | None = None
-    icon: str = ""
+    answer: Promise | None = None
 
 
 STEPS: Final = {
     step.name: step
     for step in (
-        Step(Order.Status.PAID, "mark_paid", gettext_lazy("Mark as paid"), icon="payments"),
+        Step(Order.Status.PAID, "mark_paid", gettext_lazy("Mark as paid")),
         Step(
             Order.Status.FULFILLED,
             "fulfil",
             gettext_lazy("Mark as fulfilled"),
-            icon="local_shipping",
         ),
         Step(
             Order.Status.CANCELLED,
@@ -50,7 +49,7 @@ STEPS: Final = {
             gettext_lazy("Cancel"),
             gettext_lazy("Cancel these orders?"),
             gettext_lazy("Their units go back on sale at once. This cannot be undone."),
-            icon="cancel",
+            gettext_lazy("Yes, cancel"),
         ),
         Step(
             Order.Status.REFUNDED,
@@ -61,7 +60,7 @@ STEPS: Final = {
                 "This records the refund; the money itself is sent back by whoever took it. "
                 "Units that have not left go back on sale. This cannot be undone."
             ),
-            icon="undo",
+            gettext_lazy("Yes, mark as refunded"),
         ),
     )
 }

@@ -3,12 +3,14 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
+from django.contrib.auth import get_permission_codename
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+VIEWING: Final = ("view", "change")
 LOW_STOCK: Final = 5
 """Units available from which on a variant counts as running out."""
 
@@ -31,6 +33,7 @@ else:
         list_filter_submit = True
         list_fullwidth = True
         empty_value_display = "–"
+        show_facets = admin.ShowFacets.NEVER  # a count of every row for each choice
 
         def __class_getitem__(cls, model):
             return cls
@@ -72,6 +75,17 @@ class ReadOnly:
         return False
 
 
+class PartOf(ReadOnly):
+    """Mix in first: rows that may be seen by whoever may see the row they belong to."""
+
+    parent_model: Any
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        names = (get_permission_codename(verb, self.parent_model._meta) for verb in VIEWING)
+        app = self.parent_model._meta.app_label
+        return any(request.user.has_perm(f"{app}.{name}") for name in names)
+
+
 def stock_label(available: int) -> tuple[str, str]:
     """Unfold's label: its colour's key and its text."""
     if available <= 0:
@@ -95,6 +109,7 @@ def thumbnail(url: str | None, alt: str, size: int = 48) -> SafeString:
 __all__ = [
     "LOW_STOCK",
     "ModelAdmin",
+    "PartOf",
     "ReadOnly",
     "SaveChanged",
     "SimpleListFilter",

@@ -7,11 +7,11 @@ from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from shop.admin.base import ModelAdmin, ReadOnly, TabularInline
+from shop.admin.base import ModelAdmin, PartOf, ReadOnly, TabularInline
 from shop.models import Cart, CartLine
 
 
-class CartLineInline(ReadOnly, TabularInline[CartLine, Cart]):
+class CartLineInline(PartOf, TabularInline[CartLine, Cart]):
     model = CartLine
     extra = 0
     fields = readonly_fields = ("sku", "name", "quantity", "added_at")

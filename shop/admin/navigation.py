@@ -70,3 +70,7 @@ def environment(request: HttpRequest) -> list[str]:
 
 def stylesheet(request: HttpRequest) -> str:
     return static("shop/admin.css")
+
+
+def icon(request: HttpRequest) -> str:
+    return static("shop/mark.svg")

@@ -84,7 +84,7 @@ class ImageInline(TabularInline[ProductImage, Product]):
 
     @admin.display(description=_("preview"))
     def preview(self, image: ProductImage) -> SafeString:
-        return thumbnail(image.url if image.file else None, image.alt, 64)
+        return thumbnail(image.url if image.pk else None, image.alt, 64)
 
     @admin.display(description=_("size"))
     def pixels(self, image: ProductImage) -> str:
