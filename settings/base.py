@@ -249,7 +249,8 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 _aws_endpoint = env_str("AWS_ENDPOINT_URL", "")
 S3_ENDPOINT_URL = env_str("AWS_ENDPOINT_URL_S3", _aws_endpoint) or None
 DYNAMODB_ENDPOINT_URL = env_str("AWS_ENDPOINT_URL_DYNAMODB", _aws_endpoint) or None
-AWS_TIMEOUTS = {"connect_timeout": 1, "read_timeout": 2}  # seconds, each of at most two tries
+AWS_CONNECT_TIMEOUT = 1  # seconds, each of at most two tries
+AWS_READ_TIMEOUT = 2
 # Where browsers reach the public bucket: the CDN, or locally the front door.
 ASSETS_URL = env_str("ASSETS_URL", "/assets/")
 if "://" in ASSETS_URL:
@@ -361,18 +362,17 @@ LOGGING = {
         }
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    # It says at every client that it found the credentials it was given.
-    "loggers": {"botocore.credentials": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
-    "loggers": {"botocore": {"level": "WARNING"}},  # says where it found credentials, each time
+    # botocore says where it found credentials each time it does.
+    "loggers": {"botocore": {"level": "WARNING"}},
 }
 
 DEBUG = env_bool("DEBUG", False)
 
-# --- Admin -----------------------------------------------------------------------------------------
+# --- Admin ------------------------------------------------------------------------------------
 # Unfold's Alpine compiles expressions, and its pages style single elements: they need more than
 # the shop's pages, which keep the strict policy above. No script is inline all the same.
-ADMIN_CSP: dict[str, list[str]] = SECURE_CSP | {
+ADMIN_CSP = SECURE_CSP | {
     "script-src": [CSP.SELF, CSP.UNSAFE_EVAL],
     "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
     "frame-ancestors": [CSP.SELF],  # pop-ups that choose a related row

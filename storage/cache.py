@@ -46,8 +46,9 @@ def read_through[T](key: str, load: Callable[[], T]) -> T:
         return load()
     value = load()
     ttl = TTLS.get(key.partition(":")[0], DEFAULT_TTL)
+    jitter = random.uniform(0.9, 1.0)  # noqa: S311 (spreads load, hides nothing)
     try:
-        cache.set(key, value, int(ttl * random.uniform(0.9, 1.0)), version=SCHEMA_VERSION)
+        cache.set(key, value, int(ttl * jitter), version=SCHEMA_VERSION)
     except (RedisError, ConnectionInterrupted) as error:
         logger.warning("cache write of %s failed: %r", key, error)
     return value

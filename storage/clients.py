@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 def boto_config(**extra: Any) -> Config:
     return Config(
-        retries={"total_max_attempts": 2, "mode": "standard"}, **settings.AWS_TIMEOUTS, **extra
+        retries={"total_max_attempts": 2, "mode": "standard"},
+        connect_timeout=settings.AWS_CONNECT_TIMEOUT,
+        read_timeout=settings.AWS_READ_TIMEOUT,
+        **extra,
     )
 
 
@@ -28,9 +31,7 @@ def s3(where: Region) -> "S3Client":
         "s3",
         region_name=where.aws_region,
         endpoint_url=settings.S3_ENDPOINT_URL,
-        config=boto_config(
-            s3={"addressing_style": "path" if settings.S3_ENDPOINT_URL else "auto"}
-        ),
+        config=boto_config(s3={"addressing_style": "path" if settings.S3_ENDPOINT_URL else "auto"}),
     )
 
 

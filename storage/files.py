@@ -18,7 +18,7 @@ from storage.clients import boto_config, s3
 logger = logging.getLogger(__name__)
 
 
-class RegionalStorage(S3Storage):
+class RegionalStorage(S3Storage):  # type: ignore[misc]
     """A private bucket of this region. URLs are pre-signed for one hour.
 
     django-storages overwrites files of the same name by default; here a second file gets a
@@ -29,7 +29,8 @@ class RegionalStorage(S3Storage):
 
     def get_default_settings(self) -> dict[str, Any]:
         here = this_region()
-        return super().get_default_settings() | {
+        defaults: dict[str, Any] = super().get_default_settings()
+        return defaults | {
             "bucket_name": bucket_name(self.purpose, here),
             "region_name": here.aws_region,
             "endpoint_url": settings.S3_ENDPOINT_URL,
@@ -59,7 +60,7 @@ class AssetsStorage(RegionalStorage):
 
     purpose = "assets"
 
-    def save(self, name: str | None, content: File, max_length: int | None = None) -> str:  # type: ignore[override]
+    def save(self, name: str | None, content: File[bytes], max_length: int | None = None) -> str:
         suffix = PurePosixPath(name or "").suffix.lower()
         content.seek(0)
         body = content.read()

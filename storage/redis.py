@@ -32,14 +32,15 @@ def redis_primary() -> Redis:
     """
     if not settings.REDIS_SENTINELS:
         return Redis.from_url(settings.REDIS_URL, **_options())
-    sentinels = Sentinel(
+    sentinels: Any = Sentinel(  # type: ignore[no-untyped-call]
         settings.REDIS_SENTINELS,
         sentinel_kwargs={
             **settings.REDIS_SENTINEL_TIMEOUTS,
             "retry": Retry(ExponentialBackoff(), 0),
         },
     )
-    return sentinels.master_for(settings.REDIS_MASTER_NAME, **_options())
+    client: Redis = sentinels.master_for(settings.REDIS_MASTER_NAME, **_options())
+    return client
 
 
 @cache

@@ -210,7 +210,7 @@ class ProductImage(CatalogueModel):
         verbose_name_plural = _("images")
 
     def __str__(self) -> str:
-        return self.alt or self.file.name
+        return self.alt or str(self.file)
 
     @property
     def url(self) -> str:

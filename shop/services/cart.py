@@ -55,7 +55,8 @@ def forget_lost_cart(request: HttpRequest) -> bool:
 
 
 def count_units(cart: Cart) -> int:
-    return cart.lines.aggregate(units=Sum("quantity", default=0))["units"]
+    units: int = cart.lines.aggregate(units=Sum("quantity", default=0))["units"]
+    return units
 
 
 def remember_count(request: HttpRequest, cart: Cart | None) -> int:

@@ -85,8 +85,8 @@ def forgetful_front(stack: Stack, tmp_path: Path) -> Iterator[str]:
     names = ["front", *(f"web-{region}" for region in plan.regions)]
     ports = plan.ports | dict(zip(names, _free_ports(len(names)), strict=True))
     other = replace(plan, ports=ports)
-    (tmp_path / "Caddyfile").write_text(front.caddyfile(other))
-    caddy = [*front.command(other)[:2], "--config", str(tmp_path / "Caddyfile")]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "Caddyfile").write_text(front.caddyfile(other))
     with ExitStack() as running:
         for region in plan.regions:
             environment = plan.process_environment(region) | {
@@ -98,22 +98,24 @@ def forgetful_front(stack: Stack, tmp_path: Path) -> Iterator[str]:
                 running,
                 [*granian, str(ports[f"web-{region}"]), "settings.wsgi:application"],
                 environment,
+                REPOSITORY,
             )
-        _start(running, [*caddy, "--adapter", "caddyfile"], None)
-        for region in plan.regions:
-            address = f"http://127.0.0.1:{ports[f'web-{region}']}/health/ready"
-            wait_until(lambda address=address: stack.answers(address), 60, f"{address} answers")
+        _start(running, front.command(), None, tmp_path)
+        addresses = [f"http://127.0.0.1:{ports[f'web-{region}']}" for region in plan.regions]
+        wait_until(
+            lambda: all(stack.answers(f"{address}/health/ready") for address in addresses),
+            60,
+            "every forgetful web process answers",
+        )
         wait_until(lambda: stack.answers(other.front), 30, "the forgetful front door answers")
         yield other.front
 
 
-def _start(running: ExitStack, command: list[str], environment: dict[str, str] | None) -> None:
+def _start(
+    running: ExitStack, command: list[str], environment: dict[str, str] | None, where: Path
+) -> None:
     process = subprocess.Popen(
-        command,
-        cwd=REPOSITORY,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.STDOUT,
+        command, cwd=where, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
     )
     running.callback(process.wait, 10)
     running.callback(process.terminate)

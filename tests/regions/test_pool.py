@@ -1,5 +1,7 @@
 """A pooled connection to a demoted server is not used again."""
 
+from typing import Any
+
 import psycopg
 import pytest
 from django.conf import settings
@@ -9,7 +11,7 @@ from regions.postgres.base import check_writer
 
 
 def connect(host: str, port: int) -> psycopg.Connection[tuple[object, ...]]:
-    database = settings.DATABASES["default"]
+    database: dict[str, Any] = settings.DATABASES["default"]
     return psycopg.connect(
         host=host,
         port=port,
