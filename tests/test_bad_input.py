@@ -15,7 +15,6 @@ from urllib.parse import quote, urlencode
 from uuid import uuid1, uuid4
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django.fixtures import Settings
@@ -322,15 +321,15 @@ def send(
     body: bytes = b"",
     content_type: str = "",
     headers: Mapping[str, str] | None = None,
-) -> HttpResponse:
+) -> Any:
     keys = {"Idempotency-Key": str(uuid4())} if endpoint.is_api else {}
-    response: HttpResponse = client.generic(
+    response: Any = client.generic(
         endpoint.method, path, body, content_type=content_type, headers=keys | dict(headers or {})
     )
     return response
 
 
-def assert_harmless(response: HttpResponse, sent: object = "") -> None:
+def assert_harmless(response: Any, sent: object = "") -> None:
     """Served, sent elsewhere or refused; if refused, in words that a person can follow."""
     content = b"" if response.streaming else response.content
     assert response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR, (sent, content[:2000])
@@ -345,7 +344,7 @@ def assert_harmless(response: HttpResponse, sent: object = "") -> None:
         assert re.search(rb"<(h1|p)\b", content), (sent, content[:500])
 
 
-def assert_refused(response: HttpResponse, sent: object = "") -> None:
+def assert_refused(response: Any, sent: object = "") -> None:
     assert_harmless(response, sent)
     assert response.status_code >= HTTPStatus.BAD_REQUEST, (sent, response.content[:2000])
 
@@ -394,7 +393,7 @@ def test_bad_path_is_refused(endpoint: Endpoint, shopper: Client) -> None:
     client = client_for(endpoint, shopper)
     body, content_type = encode(endpoint, dict(endpoint.body))
     for part in PATH_PARTS:
-        path = re.sub(r"\{\w+\}", lambda _, part=part: part, endpoint.template)
+        path = re.sub(r"\{\w+\}", part, endpoint.template)
 
         response = send(client, endpoint, path, body, content_type)
 
