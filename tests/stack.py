@@ -25,6 +25,7 @@ import redis
 from regions.embedded import claim, postgres
 from regions.embedded.plan import REPOSITORY, Plan, read_json
 from regions.embedded.ports import LOOPBACK, accepts
+from regions.embedded.processes import dies_with_parent
 from regions.embedded.supervise import Supervisor
 
 READY_TIMEOUT = 180.0  # seconds; an idle machine takes 20, a busy one ten times as long
@@ -201,6 +202,7 @@ class Stack:
             dbname=environment["DATABASE_NAME"],
             target_session_attrs="read-write",
             connect_timeout=2,
+            options="-c statement_timeout=15000",
             autocommit=True,
         )
 
@@ -233,7 +235,9 @@ class Booted:
         }
         for name in ("SECRET_KEY", "SESSION_KEYS", "STATIC_ROOT", "COORDINATION_REGION"):
             environment.pop(name, None)
-        command = [sys.executable, str(REPOSITORY / "manage.py"), "up"]
+        # However the tests end, the stack is stopped, in good order.
+        command = [*dies_with_parent(signal.SIGTERM), sys.executable]
+        command += [str(REPOSITORY / "manage.py"), "up"]
         with self.log.open("wb") as output:
             return subprocess.Popen(
                 [*command, "--state", str(self.state), *arguments],

@@ -29,7 +29,7 @@ from moto.moto_server.werkzeug_app import (
     create_backend_app,
 )
 from werkzeug.serving import make_server
-from werkzeug.test import run_wsgi_app
+from werkzeug.test import create_environ, run_wsgi_app
 
 from regions.embedded.plan import Plan
 from regions.embedded.ports import LOOPBACK
@@ -111,6 +111,21 @@ class Durable:
             _log.info("restored %d writes from the journal", count)
             self._store.save()
 
+    def warm_up(self) -> None:
+        """Ask each service something: moto loads it at its first request, which takes a second."""
+        for service, target in (("s3", ""), ("dynamodb", "DynamoDB_20120810.ListTables")):
+            environ = create_environ(
+                "/", method="POST" if target else "GET", content_type="application/x-amz-json-1.0"
+            )
+            environ["HTTP_AUTHORIZATION"] = (
+                f"AWS4-HMAC-SHA256 Credential=anyport/20260101/us-east-1/{service}/aws4_request, "
+                "SignedHeaders=host, Signature=0"
+            )
+            if target:
+                environ["HTTP_X_AMZ_TARGET"] = target
+            _, status, _ = self._serve(environ, b"{}" if target else b"")
+            _log.info("%s is loaded: %s", service, status)
+
     def stop(self) -> None:
         """Take a last snapshot, and never answer a write again."""
         self._writing.acquire()
@@ -184,6 +199,7 @@ def main() -> None:
         DomainDispatcherApplication(create_backend_app), Store(plan.state / "aws")
     )
     application.replay()
+    application.warm_up()
 
     def stop(number: int, frame: object) -> Never:
         # A thread: the interrupted main thread might hold the lock that the stop waits for.

@@ -36,9 +36,19 @@ class Commands:
         self._stopping = stopping
 
     def run(self, name: str, *arguments: str) -> None:
-        """Raises StartError when the command fails, Interrupted when the stack is stopped."""
+        """Raises StartError when the command fails, Interrupted when the stack is stopped.
+
+        A command that fails is tried once more: all of ours may be repeated, and while
+        everything starts at once on a busy machine, a store may answer too late.
+        """
         log = self._plan.log(name)
-        with log.open("wb") as output:
+        log.unlink(missing_ok=True)
+        code = self._run_once(log, name, *arguments) and self._run_once(log, name, *arguments)
+        if code != 0:
+            raise StartError(f"manage.py {name}", f"exit code {code}", log)
+
+    def _run_once(self, log: Path, name: str, *arguments: str) -> int:
+        with log.open("ab") as output:
             process = subprocess.Popen(
                 # The system checks, which load every page, are CI's: they cost each command 1 s.
                 [sys.executable, str(REPOSITORY / "manage.py"), name, "--skip-checks", *arguments],
@@ -59,8 +69,7 @@ class Commands:
                 process.wait(5)
         if not ended:
             raise StartError(f"manage.py {name}", f"took longer than {_TIMEOUT:.0f} s", log)
-        if process.returncode != 0:
-            raise StartError(f"manage.py {name}", f"exit code {process.returncode}", log)
+        return process.returncode
 
     def collect_static(self) -> None:
         """Run collectstatic, unless nothing changed since it last ran.
