@@ -8,7 +8,13 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 from celery import Task, shared_task
 from django.conf import settings
-from django.db import InterfaceError, InternalError, OperationalError, connection
+from django.db import (
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    close_old_connections,
+    connection,
+)
 from django.utils import timezone
 from redis.exceptions import RedisError
 
@@ -95,6 +101,15 @@ def finish(run: JobRun, status: JobRun.Status, result: Result) -> None:
     ).update(status=status, result=result, finished_at=run.finished_at)
     if not changed:
         raise Superseded(str(run))
+
+
+def is_done(*, job: str, slot: datetime) -> bool:
+    """For processes without requests or tasks, whose connections nobody else looks after."""
+    close_old_connections()
+    try:
+        return JobRun.objects.filter(job=job, slot=slot, status=JobRun.Status.DONE).exists()
+    finally:
+        close_old_connections()
 
 
 def scheduled_job(effect: Effect) -> Task[..., Any]:

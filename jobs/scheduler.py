@@ -12,6 +12,7 @@ from celery import beat
 from celery.schedules import BaseSchedule, maybe_schedule
 from django.conf import settings
 
+from jobs.runs import is_done
 from jobs.slots import (
     CATCH_UP,
     Claim,
@@ -28,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 UNSENT: Final = 30.0
 """Seconds a claim may stay unsent, on the observer's own clock, before another takes it over."""
+LOST: Final = 15 * 60.0
+"""Seconds a sent task may stay undone before it is sent again: the broker may lose anything."""
+LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 RETRY: Final = 5.0
 """Seconds until a slot that is not settled is looked at again."""
 
@@ -45,12 +49,22 @@ class Entry:
 
 @dataclass
 class OpenSlot:
-    """A due slot this scheduler does not yet know to be sent, by itself or by another."""
+    """A due slot that this scheduler does not yet know to be done."""
 
     slot: Slot
     claim: Claim | None = None
     seen_at: float = 0.0
     """When `claim` was first seen as it is, by this process's monotonic clock."""
+
+    def observe(self, claim: Claim) -> Claim:
+        if claim != self.claim:
+            self.claim, self.seen_at = claim, time.monotonic()
+        return claim
+
+    @property
+    def unchanged_for(self) -> float:
+        """Seconds, so that no two clocks are ever compared."""
+        return time.monotonic() - self.seen_at
 
 
 class Scheduler(beat.Scheduler):
@@ -59,7 +73,8 @@ class Scheduler(beat.Scheduler):
     For each entry of `beat_schedule` it looks at the latest slot that is due ("latest" is the
     policy for slots missed while nobody was alive), claims it in DynamoDB, and sends the task
     with `job`, `slot` and `attempt`. Nothing is ever sent without a claim. A claim whose owner
-    died before it sent is taken over; if that sends twice, jobs.runs lets one take effect.
+    died before it sent, or whose task never ran, is taken over; if that sends twice, jobs.runs
+    lets one take effect.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -87,38 +102,41 @@ class Scheduler(beat.Scheduler):
 
     def _open_latest(self, entry: Entry, now: datetime) -> None:
         due = latest_slot(entry.schedule, now)
-        if due is not None and due > self.latest.get(entry.name, datetime.min.replace(tzinfo=UTC)):
-            self.latest[entry.name] = due
-            slot = Slot(entry.name, due)
-            self.open[slot.key] = OpenSlot(slot)
+        if due is None or due <= self.latest.get(entry.name, LONG_AGO):
+            return
+        self.latest[entry.name] = due
+        for key, older in list(self.open.items()):
+            if older.slot.job == entry.name and older.claim and older.claim.sent:
+                del self.open[key]  # "latest": once sent, nobody sends it again for a newer one
+        slot = Slot(entry.name, due)
+        self.open[slot.key] = OpenSlot(slot)
 
     def _settle(self, due: OpenSlot) -> None:
-        """Take the slot one step on; forget it when it is known to be sent, or too old."""
+        """Take the slot one step on; forget it when it is known to be done, or too old."""
         try:
-            claim = self._claim(due)
-            if claim.owner == self.owner and not claim.sent:
-                self._send(claim)
-                claim = mark_sent(claim)
+            if due.claim is None or not due.claim.sent:
+                self._claim_and_send(due)
+            elif is_done(job=due.slot.job, slot=due.slot.due):
+                del self.open[due.slot.key]
+            elif due.unchanged_for > LOST:
+                logger.warning("%s was sent and never done: sending again", due.slot.key)
+                due.observe(take_over(due.claim, self.owner))
         except SlotsUnreachable as error:
             logger.warning("%s waits: DynamoDB cannot be asked: %s", due.slot.key, error)
         except Exception:  # the broker's clients raise many kinds, none of which may end beat
-            logger.warning("%s waits: it could not be sent", due.slot.key, exc_info=True)
-        else:
-            if claim.sent:
-                del self.open[due.slot.key]
+            logger.warning("%s waits: it could not be settled", due.slot.key, exc_info=True)
         if datetime.now(UTC) - due.slot.due > CATCH_UP:
-            logger.error("%s was given up: nobody could send it", due.slot.key)
+            logger.error("%s was given up: nobody could run it", due.slot.key)
             self.open.pop(due.slot.key, None)
 
-    def _claim(self, due: OpenSlot) -> Claim:
-        """The claim that stands, which this call may have made this scheduler's."""
-        standing = claim_slot(due.slot, self.owner)
-        if standing != due.claim:
-            due.claim, due.seen_at = standing, time.monotonic()
-        elif standing.owner != self.owner and time.monotonic() - due.seen_at > UNSENT:
-            logger.warning("%s: taken over from %s", due.slot.key, standing.owner)
-            due.claim, due.seen_at = take_over(standing, self.owner), time.monotonic()
-        return due.claim
+    def _claim_and_send(self, due: OpenSlot) -> None:
+        claim = due.observe(claim_slot(due.slot, self.owner))
+        if claim.owner != self.owner and not claim.sent and due.unchanged_for > UNSENT:
+            logger.warning("%s: taken over from %s", due.slot.key, claim.owner)
+            claim = due.observe(take_over(claim, self.owner))
+        if claim.owner == self.owner and not claim.sent:
+            self._send(claim)
+            due.observe(mark_sent(claim))
 
     def _send(self, claim: Claim) -> None:
         entry = self.entries[claim.slot.job]

@@ -127,7 +127,7 @@ def claim_slot(slot: Slot, owner: str) -> Claim:
 
 
 def take_over(claim: Claim, owner: str) -> Claim:
-    """Take a claim that was never sent from its owner. Returns the claim that stands.
+    """Take a claim that led to nothing from its owner. Returns the claim that stands.
 
     The condition names what was observed, so of several that try one succeeds, and an owner
     that was only slow keeps its slot if it marks it first. Raises SlotsUnreachable.
@@ -135,7 +135,7 @@ def take_over(claim: Claim, owner: str) -> Claim:
     return _update(
         claim,
         Claim(claim.slot, owner, claim.attempt + 1, sent=False),
-        "#owner = :old_owner AND attempt = :old_attempt AND sent = :no",
+        "#owner = :old_owner AND attempt = :old_attempt AND sent = :old_sent",
     )
 
 
@@ -157,8 +157,8 @@ def _update(old: Claim, new: Claim, condition: str) -> Claim:
         ":sent": {"BOOL": new.sent},
         ":region": {"S": settings.ANYPORT_REGION},
     }
-    if ":no" in condition:
-        values[":no"] = {"BOOL": False}
+    if ":old_sent" in condition:
+        values[":old_sent"] = {"BOOL": old.sent}
     try:
         dynamodb().update_item(
             TableName=slots_table(),

@@ -12,6 +12,7 @@ from celery.schedules import schedule
 from django.conf import settings
 
 from jobs import scheduler
+from jobs.runs import run_once
 from jobs.scheduler import Scheduler
 from jobs.slots import Slot, claim_slot, latest_slot
 from storage.clients import dynamodb
@@ -19,6 +20,8 @@ from storage.redis import redis_primary
 from tests.jobs.queue import sent_arguments
 
 HOURLY = timedelta(hours=1)
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
@@ -109,7 +112,7 @@ def test_nothing_is_sent_without_a_claim_and_the_slot_waits(
     no_dynamodb()
     taiwan.tick()
 
-    assert (len(sent()), len(taiwan.open)) == (1, 0)
+    assert len(sent()) == 1
 
 
 def test_claimed_slot_waits_for_the_broker(
@@ -123,3 +126,34 @@ def test_claimed_slot_waits_for_the_broker(
     standing = claim_slot(this_slot(job), "anybody")
 
     assert (standing.owner, standing.sent) == ("taiwan", False)
+
+
+def test_slot_stays_open_until_it_is_done(
+    job: str, new_scheduler: Callable[[str], Scheduler]
+) -> None:
+    taiwan = new_scheduler("taiwan")
+
+    taiwan.tick()
+    taiwan.tick()
+    assert len(taiwan.open) == 1
+    run_once(job=job, slot=this_slot(job).due, attempt=1, effect=lambda slot: {})
+    taiwan.tick()
+
+    assert (len(taiwan.open), len(sent())) == (0, 1)
+
+
+def test_task_that_the_broker_lost_is_sent_again_by_one(
+    job: str, new_scheduler: Callable[[str], Scheduler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "LOST", 0.2)
+    beats = [new_scheduler("taiwan"), new_scheduler("tokyo")]
+    for beat in beats:
+        beat.tick()
+    redis_primary().flushdb()
+
+    time.sleep(0.3)
+    for _ in range(2):
+        for beat in beats:
+            beat.tick()
+
+    assert sent() == [{"job": job, "slot": this_slot(job).time, "attempt": 2}]
