@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 
 from shop.demo.seeding import draw_galleries, ensure_admin, seed, upload_missing
 
@@ -37,9 +37,10 @@ class Command(BaseCommand):
         try:
             created = seed(galleries, stored=stored, refresh=refresh)
             self._admin()
+        except OperationalError as error:
+            raise CommandError(f"The database could not be reached: {_line(error)}") from error
         except DatabaseError as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise CommandError(f"The database did not take the demo: {reason}") from error
+            raise CommandError(f"The database did not take the demo: {_line(error)}") from error
         rows = ", ".join(f"{number} {what}" for what, number in created.items() if number)
         self.stdout.write(
             f"uploaded {uploaded} pictures; created {rows or 'nothing'}; "
@@ -50,3 +51,8 @@ class Command(BaseCommand):
         email, password = os.environ.get("ADMIN_EMAIL"), os.environ.get("ADMIN_PASSWORD")
         if email and password and ensure_admin(email=email, password=password):
             self.stdout.write(f"created the admin {email}")
+
+
+def _line(error: Exception) -> str:
+    """Its first line: libpq adds a paragraph for every host it tried."""
+    return str(error).strip().partition("\n")[0]
