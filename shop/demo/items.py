@@ -166,7 +166,8 @@ def item(
             for place, base in enumerate(prices)
         ]
         sku = "-".join([code, *(slugify(value).replace("-", "").upper() for value in values)])
-        words = ", ".join([shows, *(value.lower() for value in values)])
+        said = (value if value.isupper() else value.lower() for value in values)
+        words = ", ".join([shows, *said])
         variants.append(
             DemoVariant(
                 sku=sku,
