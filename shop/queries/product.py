@@ -1,7 +1,7 @@
 """One product's page: what changes rarely comes from the cache, stock is always read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypedDict
 
 from django.db.models import Case, F, IntegerField, Prefetch, Q, When
@@ -69,10 +69,12 @@ class Choice:
     name: str
     value: str
     values: list[Value]
+    pictured: bool = False
+    """Pictures stand for its values."""
 
     @property
-    def pictured(self) -> bool:
-        """Every value has a picture of its own, so pictures can stand for words."""
+    def distinct_pictures(self) -> bool:
+        """Every value has a picture of its own."""
         names = [value.picture.name for value in self.values if value.picture]
         return len(set(names)) == len(self.values)
 
@@ -94,13 +96,21 @@ class ProductPage:
 
     @property
     def choices(self) -> list[Choice]:
-        """Options with more than one value. Each value leads to the variant nearest to the
-        chosen one: it keeps the other options where it can."""
+        """Options with more than one value, the pictured one first (JSON kept no order).
+
+        Each value leads to the variant nearest to the chosen one: it keeps the other options
+        where it can.
+        """
         if self.chosen is None:
             return []
         names = list(dict.fromkeys(name for offer in self.offers for name in offer.options))
         choices = [self._choice(name, self.chosen) for name in names]
-        return [choice for choice in choices if len(choice.values) > 1]
+        real = [choice for choice in choices if len(choice.values) > 1]
+        # Of the options that pictures can show, the most varied one is shown by them.
+        drawn = [choice for choice in real if choice.distinct_pictures]
+        lead = max(drawn, key=lambda choice: len(choice.values), default=None)
+        rest = [choice for choice in real if choice is not lead]
+        return [replace(lead, pictured=True), *rest] if lead else rest
 
     def _choice(self, name: str, chosen: Offer) -> Choice:
         current = chosen.options.get(name, "")

@@ -318,6 +318,27 @@ def test_a_value_leads_to_the_variant_that_keeps_the_other_options() -> None:
     }
 
 
+def test_the_most_varied_option_is_shown_by_pictures_and_comes_first() -> None:
+    product = make_product(slug="bag")
+    product.variants.update(options={"Size": "S", "Colour": "Sand"}, sku="SAND-S")
+    for sku, size, colour in (
+        ("SAND-L", "L", "Sand"),
+        ("INK-S", "S", "Ink"),
+        ("TAN-S", "S", "Tan"),
+    ):
+        make_variant(product, sku=sku, options={"Size": size, "Colour": colour})
+    for variant in product.variants.all():
+        ProductImage.objects.create(product=product, variant=variant, file=f"{variant.sku}.svg")
+
+    shown = product_page("bag", "TWD")
+
+    assert shown is not None
+    assert [(choice.name, choice.pictured) for choice in shown.choices] == [
+        ("Colour", True),
+        ("Size", False),
+    ]
+
+
 def test_unknown_and_withdrawn_products_are_not_found(client: Client) -> None:
     make_product(slug="gone", is_active=False)
 
