@@ -71,8 +71,9 @@ def gated(view: View) -> View:
 def _not_json(request: HttpRequest) -> HttpResponse | None:
     if request.method not in WITH_BODY or request.content_type == "application/json":
         return None
-    if not request.content_type and request.META.get("CONTENT_LENGTH", "0") in ("", "0"):
-        return None
+    empty = request.META.get("CONTENT_LENGTH", "") in ("", "0")
+    if empty and "Transfer-Encoding" not in request.headers:
+        return None  # the endpoint says what is missing, or that there is no such method
     return problem(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         "Send the body as JSON, with the header Content-Type: application/json.",
