@@ -19,7 +19,7 @@ from storage.buckets import bucket_name
 from storage.clients import dynamodb, s3
 from storage.tables import slots_table
 
-_REDIS_IMPACT: Final = "Sessions, carts' counters and live updates pause; pages are slower."
+_REDIS_IMPACT: Final = "Pages without a session still show; log-in, carts and live updates wait."
 _OPTIONS: Final[dict[str, Any]] = {
     "socket_connect_timeout": 0.5,
     "socket_timeout": 1.0,
@@ -53,7 +53,7 @@ def redis() -> Iterator[Probe]:
         impact=_REDIS_IMPACT,
         advice="Sentinels promote a replica within 5 s; else read the primary's log."
         if settings.REDIS_SENTINELS
-        else "Start it again; what it held is rebuilt from PostgreSQL and DynamoDB.",
+        else "Start it again and read its log. Orders, carts and stock are in PostgreSQL.",
     )
     if settings.REDIS_SENTINELS:
         yield Probe(
@@ -135,15 +135,16 @@ def _answering_sentinels() -> Iterator[Redis]:
 
 @probes
 def buckets() -> Iterator[Probe]:
+    endpoint = f" --endpoint-url {settings.S3_ENDPOINT_URL}" if settings.S3_ENDPOINT_URL else ""
     for where in all_regions():
         s3(where)  # made here: botocore reads its models for a while, which is not S3's fault
         yield Probe(
             "S3",
             where.name,
             partial(_ask_bucket, where),
-            impact="Pictures come from another region; reports of this one wait.",
+            impact="Pictures may be missing; reports made in this region wait.",
             advice=f"aws s3api head-bucket --bucket {bucket_name('backups', where)}"
-            f" --region {where.aws_region}",
+            f" --region {where.aws_region}{endpoint}",
         )
 
 
@@ -165,7 +166,7 @@ def slots() -> Iterator[Probe]:
         "DynamoDB",
         f"{settings.COORDINATION_REGION} {slots_table()}",
         _ask_slots,
-        impact="Nothing for shoppers; scheduled jobs wait, and none runs twice.",
+        impact="Nothing. Scheduled jobs wait, and none runs twice.",
         advice="manage.py provision creates a table that is missing; else see the AWS status page.",
     )
 
