@@ -70,5 +70,6 @@ def _show_problems(console: Console, problems: Iterable[Finding]) -> None:
     for problem in problems:
         console.print()
         console.print(Text(f"{problem.check}, {problem.where}: {problem.detail}", "bold"))
-        console.print(Text(f"  For shoppers  {problem.impact}"))
-        console.print(Text(f"  Do next       {problem.advice}"))
+        # Whole lines, so that a command can be copied.
+        console.print(Text(f"  For shoppers  {problem.impact}"), soft_wrap=True)
+        console.print(Text(f"  Do next       {problem.advice}"), soft_wrap=True)
