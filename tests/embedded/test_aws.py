@@ -1,7 +1,7 @@
 """S3 and DynamoDB on one machine lose nothing that they acknowledged, and keep conditions."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -36,7 +36,7 @@ def dynamodb(stack: Stack) -> "DynamoDBClient":
     return client
 
 
-def _address(stack: Stack) -> dict[str, object]:
+def _address(stack: Stack) -> dict[str, Any]:
     return {
         "region_name": "us-east-1",
         "endpoint_url": stack.description["stores"]["aws"],

@@ -16,11 +16,11 @@ SENTINEL_LIMIT = 5.0  # seconds from the primary's death to the new primary's fi
 
 def test_valkey_primary_is_replaced_and_returns_as_replica(own_stack: Stack) -> None:
     old = own_stack.roles["valkey"]
-    sentinel = Sentinel(
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]
         [(LOOPBACK, own_stack.plan.port("sentinel", region)) for region in own_stack.regions],
         socket_timeout=0.5,
     )
-    primary = sentinel.master_for("anyport", socket_timeout=0.5)
+    primary = sentinel.master_for("anyport", socket_timeout=0.5)  # type: ignore[no-untyped-call]
     assert primary.set("before", "kept")
     assert primary.wait(1, 1000) == 1
 

@@ -138,3 +138,22 @@ def put(stack: Stack, region: str, key: str, body: bytes) -> None:
     client.put_object(
         Bucket=f"anyport-assets-{region}", Key=key, Body=body, ContentType="text/plain"
     )
+
+
+def test_kind_page_while_no_region_is_ready(stack: Stack) -> None:
+    for region in stack.regions:
+        stack.stop_process("web", region)
+    try:
+        page = httpx.get(f"{stack.front}/", timeout=10)
+        problem = httpx.post(f"{stack.front}/api/orders", json={}, timeout=10)
+    finally:
+        for region in stack.regions:
+            stack.start_process("web", region)
+
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
+    assert "Your cart and your orders are safe" in page.text
+    assert page.headers["Cache-Control"] == "no-store"
+    assert (problem.status_code, problem.headers["Retry-After"]) == (503, "5")
+    assert problem.headers["Content-Type"] == "application/problem+json"
+    assert problem.json()["status"] == 503
+    wait_until(lambda: stack.answers(f"{stack.front}/health/ready"), 10, "the front door answers")
