@@ -28,10 +28,9 @@ from shop.queries.product import product_page
 from shop.queries.search import clean_query, search_products
 from shop.queries.tree import category_tree, find_path, walk
 from shop.services.cart import (
-    add_item,
+    add_to_cart,
     count_units,
     find_cart,
-    get_or_create_cart,
     remember_count,
     set_quantity,
 )
@@ -227,8 +226,7 @@ def read_cart(request: HttpRequest) -> dict[str, Any]:
 )
 def add_cart_item(request: HttpRequest, item: ItemIn) -> dict[str, Any]:
     """Units add up, to 99 of a SKU at most. Stock is taken when the order is placed."""
-    cart = get_or_create_cart(request)
-    add_item(cart=cart, sku=item.sku, quantity=item.quantity)
+    cart = add_to_cart(request, sku=item.sku, quantity=item.quantity)
     remember_count(request, cart)
     return read_cart(request)
 

@@ -19,6 +19,10 @@ class BadQuantity(ShopError):
         self.quantity = quantity
 
 
+class CartGone(ShopError):
+    """The cart's row was deleted since it was read: joined to a customer's, or cleaned up."""
+
+
 class OutOfStock(ShopError):
     """Fewer units than asked for. `available` was true at the moment of asking."""
 

@@ -20,7 +20,7 @@ from unfold.decorators import display
 
 from orders.admin.filters import NeedsFilter, PlacedFilter
 from orders.admin.labels import STATUS_COLOURS, status_label
-from orders.admin.steps import MOST_AT_ONCE, STEPS, Step, steps_from, take_step, tell
+from orders.admin.steps import MOST_AT_ONCE, STEPS, Step, may_take, steps_of, take_step, tell
 from orders.models import Order, OrderLine, OrderStatusChange
 from shop.admin.base import ModelAdmin, PartOf, SaveChanged, TabularInline
 
@@ -143,9 +143,7 @@ class OrderAdmin(SaveChanged, ModelAdmin[Order]):
             )
             return HttpResponseRedirect(request.path)
         context = {
-            "steps": steps_from(order.status)
-            if order and self.has_change_permission(request)
-            else [],
+            "steps": steps_of(order) if order and self.has_change_permission(request) else [],
             "status_colour": STATUS_COLOURS[Order.Status(order.status)] if order else "",
             "show_save": pending,
             "show_save_and_continue": pending,
@@ -219,14 +217,13 @@ class OrderAdmin(SaveChanged, ModelAdmin[Order]):
         back: str,
         hidden: dict[str, str],
     ) -> TemplateResponse:
-        allowed = steps_from_statuses(step)
         context = {
             **self.admin_site.each_context(request),
             "title": step.label,
             "opts": self.opts,
             "step": step,
-            "ready": [order for order in orders if order.status in allowed],
-            "skipped": [order for order in orders if order.status not in allowed],
+            "ready": [order for order in orders if may_take(order, step)],
+            "skipped": [order for order in orders if not may_take(order, step)],
             "back": back,
             "hidden": hidden,
             "checkbox": ACTION_CHECKBOX_NAME,
@@ -279,8 +276,3 @@ class OrderAdmin(SaveChanged, ModelAdmin[Order]):
 
 def money(amount: object) -> SafeString:
     return format_html('<span class="ap-money">{}</span>', amount)
-
-
-def steps_from_statuses(step: Step) -> tuple[str, ...]:
-    """Statuses in which the step may be taken."""
-    return tuple(status for status in Order.Status.values if step in steps_from(status))

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from orders.errors import WrongStatus
 from orders.models import Order
-from orders.services.status import ALLOWED_FROM, change_status
+from orders.services.status import allowed_origins, change_status
 
 MOST_AT_ONCE: Final = 200
 """Orders in one action: each is a transaction of its own, and a request must end in time."""
@@ -75,9 +75,13 @@ class Outcome:
     refused: dict[str, list[str]] = field(default_factory=dict)
 
 
-def steps_from(status: str) -> list[Step]:
-    """The steps that an order of this status allows."""
-    return [step for step in STEPS.values() if status in ALLOWED_FROM[step.to]]
+def may_take(order: Order, step: Step) -> bool:
+    return order.status in allowed_origins(order, step.to)
+
+
+def steps_of(order: Order) -> list[Step]:
+    """The steps that the order allows now."""
+    return [step for step in STEPS.values() if may_take(order, step)]
 
 
 def take_step(

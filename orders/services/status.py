@@ -19,7 +19,17 @@ ALLOWED_FROM: Final[dict[str, tuple[str, ...]]] = {
     Status.CANCELLED: (Status.PENDING,),
     Status.REFUNDED: (Status.PAID, Status.FULFILLED),
 }
-"""`fulfilled` follows `pending` for cash on delivery, which is paid at the door."""
+
+
+def allowed_origins(order: Order, to: str) -> tuple[str, ...]:
+    """Statuses from which this order may move to `to`.
+
+    Only cash on delivery is sent before it is paid: it is paid at the door.
+    """
+    origins = ALLOWED_FROM.get(to, ())
+    if to == Status.FULFILLED and order.payment_method != Order.Payment.CASH:
+        return tuple(origin for origin in origins if origin != Status.PENDING)
+    return origins
 
 
 @transaction.atomic
@@ -29,7 +39,7 @@ def change_status(*, order: Order, to: str, actor: Customer | None = None, note:
     Raises WrongStatus if the order is not (any more) where this step starts. Two clicks at once
     give one step: the loser of the conditional update sees the winner's status.
     """
-    for origin in ALLOWED_FROM.get(to, ()):
+    for origin in allowed_origins(order, to):
         if Order.objects.filter(pk=order.pk, status=origin).update(status=to):
             break
     else:

@@ -9,7 +9,7 @@ from django.db.models import F, Sum
 from django.db.models.functions import Least
 from django.http import HttpRequest
 
-from shop.errors import BadQuantity, UnknownSku
+from shop.errors import BadQuantity, CartGone, UnknownSku
 from shop.models import Cart, CartLine, Customer, Variant
 from shop.models.cart import MAX_QUANTITY
 
@@ -67,6 +67,23 @@ def remember_count(request: HttpRequest, cart: Cart | None) -> int:
     return units
 
 
+def add_to_cart(request: HttpRequest, *, sku: str, quantity: int) -> Cart:
+    """Add units to the shopper's cart, which is made if need be. Returns it.
+
+    Raises UnknownSku, BadQuantity; then no cart was made. A guest's cart that a log-in in
+    another tab joins to the customer's at this very moment is not there any more: the units go
+    into a new one.
+    """
+    find_variant(sku)
+    try:
+        cart = get_or_create_cart(request)
+        add_item(cart=cart, sku=sku, quantity=quantity)
+    except CartGone:
+        cart = get_or_create_cart(request)
+        add_item(cart=cart, sku=sku, quantity=quantity)
+    return cart
+
+
 def find_variant(sku: str) -> Variant:
     """A variant on sale. Raises UnknownSku."""
     variant = (
@@ -83,7 +100,7 @@ def find_variant(sku: str) -> Variant:
 def add_item(*, cart: Cart, sku: str, quantity: int) -> CartLine:
     """Add units to what the cart holds, up to MAX_QUANTITY. Stock is taken at checkout.
 
-    Raises UnknownSku, BadQuantity.
+    Raises UnknownSku, BadQuantity, CartGone.
     """
     if not 1 <= quantity <= MAX_QUANTITY:
         raise BadQuantity(quantity)
@@ -102,10 +119,17 @@ def add_item(*, cart: Cart, sku: str, quantity: int) -> CartLine:
 
 @transaction.atomic
 def set_quantity(*, cart: Cart, sku: str, quantity: int) -> None:
-    """Make the line hold this many units; 0 removes it. Raises UnknownSku, BadQuantity."""
+    """Make the line hold this many units; 0 removes it.
+
+    Raises UnknownSku, also where another tab has just joined the cart to a customer's;
+    BadQuantity.
+    """
     if not 0 <= quantity <= MAX_QUANTITY:
         raise BadQuantity(quantity)
-    _touch(cart)
+    try:
+        _touch(cart)
+    except CartGone:
+        raise UnknownSku(sku) from None
     lines = CartLine.objects.filter(cart=cart, variant__sku=sku.replace("\x00", ""))
     changed = lines.update(quantity=quantity) if quantity else lines.delete()[0]
     if not changed:
@@ -135,5 +159,6 @@ def merge_guest_cart(*, session: SessionBase, customer: Customer) -> Cart | None
 
 def _touch(cart: Cart) -> None:
     """Count the change. The update also locks the row, so changes to one cart queue up."""
-    Cart.objects.filter(pk=cart.pk).update(version=F("version") + 1)
+    if not Cart.objects.filter(pk=cart.pk).update(version=F("version") + 1):
+        raise CartGone
     cart.version += 1

@@ -16,10 +16,9 @@ from shop.preferences import current_currency
 from shop.privacy import private_page
 from shop.queries import price_cart
 from shop.services.cart import (
-    add_item,
+    add_to_cart,
     find_cart,
     forget_lost_cart,
-    get_or_create_cart,
     remember_count,
     set_quantity,
 )
@@ -75,8 +74,7 @@ def cart_items(request: HttpRequest) -> HttpResponse:
         problem, status = _first_error(form), HTTPStatus.UNPROCESSABLE_ENTITY
         return _page(request, find_cart(request), problem=problem, sku=sku, status=status)
     try:
-        mine = get_or_create_cart(request)
-        add_item(cart=mine, **form.cleaned_data)
+        mine = add_to_cart(request, **form.cleaned_data)
     except UnknownSku:
         problem = _("We do not sell this item (any more).")
         return _page(request, find_cart(request), problem=problem, status=HTTPStatus.NOT_FOUND)

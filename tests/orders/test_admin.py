@@ -201,6 +201,22 @@ def test_a_step_that_does_not_exist_leads_back(client: Client) -> None:
     assert (unknown.status_code, missing.status_code) == (302, 302)
 
 
+def test_an_invoice_is_paid_before_it_is_sent(client: Client) -> None:
+    order, item = order_with_stock(status=Status.PENDING, payment_method=Order.Payment.INVOICE)
+
+    act(client, "fulfil", order)
+
+    assert (status_of(order), units(item)) == (Status.PENDING, (10, 2))
+
+
+def test_cash_on_delivery_is_sent_before_it_is_paid(client: Client) -> None:
+    order, item = order_with_stock(status=Status.PENDING, payment_method=Order.Payment.CASH)
+
+    act(client, "fulfil", order)
+
+    assert (status_of(order), units(item)) == (Status.FULFILLED, (8, 0))
+
+
 def test_the_page_offers_the_steps_that_the_status_allows(client: Client) -> None:
     offered = {
         status: [
@@ -213,7 +229,7 @@ def test_the_page_offers_the_steps_that_the_status_allows(client: Client) -> Non
     }
 
     assert offered == {
-        "pending": ["mark_paid", "fulfil", "cancel"],
+        "pending": ["mark_paid", "cancel"],
         "paid": ["fulfil", "refund"],
         "fulfilled": ["refund"],
         "cancelled": [],
