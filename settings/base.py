@@ -314,6 +314,7 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hant", _("Traditional Chinese")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "shop" / "locale"]
+FORMAT_MODULE_PATH = "shop.formats"  # dates, where the house writes them its own way
 TIME_ZONE = "UTC"
 USE_TZ = True
 SHOP_CURRENCIES = ["TWD", "JPY", "SGD", "USD"]

@@ -4,6 +4,7 @@ from typing import Final
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from orders.errors import WrongStatus
 from orders.models import Order, OrderStatusChange
@@ -12,6 +13,9 @@ from shop.models import Customer
 from shop.services.stock import release_stock, ship_stock
 
 Status = Order.Status
+
+NOT_PAID: Final = gettext_noop("Not paid in time")
+"""A note in the history; the order's page shows it in the reader's language."""
 
 ALLOWED_FROM: Final[dict[str, tuple[str, ...]]] = {
     Status.PAID: (Status.PENDING,),
@@ -75,7 +79,7 @@ def cancel_expired_orders(*, limit: int = 500) -> int:
     cancelled = 0
     for order in expired.order_by("expires_at")[:limit]:
         try:
-            change_status(order=order, to=Status.CANCELLED, note="Not paid in time")
+            change_status(order=order, to=Status.CANCELLED, note=NOT_PAID)
         except WrongStatus:
             continue
         cancelled += 1
