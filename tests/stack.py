@@ -22,7 +22,7 @@ import psycopg
 import pytest
 import redis
 
-from regions.embedded import claim, postgres
+from regions.embedded import claim, postgres_client
 from regions.embedded.plan import REPOSITORY, Plan, read_json
 from regions.embedded.ports import LOOPBACK, accepts
 from regions.embedded.processes import dies_with_parent
@@ -137,7 +137,7 @@ class Stack:
             if region and name in {"web", "ws"}:
                 return self.answers(f"http://{self.plan.address(name, region)}/health/ready")
             if region and name == "postgres":
-                return postgres.accepts_reads(self.plan, region)
+                return postgres_client.accepts_reads(self.plan, region)
             if region and name == "valkey":
                 return self.answers_ping(region)
             key = _key(name, region)
@@ -188,7 +188,7 @@ class Stack:
 
     def pg_admin(self, region: str, dbname: str = "anyport") -> psycopg.Connection:
         """A superuser's connection (autocommit) to the region's own server."""
-        return postgres.connect_admin(self.plan, region, dbname)
+        return postgres_client.connect_admin(self.plan, region, dbname)
 
     def writer(self) -> psycopg.Connection:
         """The application's own connection: whichever server accepts writes."""

@@ -86,19 +86,20 @@ http://:{port} {{
 	handle_errors {{
 		header -Server
 		header Cache-Control no-store
+		# Always 503: whether a region refused, died or was slow, the advice is the same.
 		@busy expression `{{err.status_code}} in [502, 503, 504]`
 		handle @busy {{
 			header Retry-After 5
 			@api path /api/*
 			handle @api {{
 				header Content-Type application/problem+json
-				respond `{problem}` {{err.status_code}}
+				respond `{problem}` 503
 			}}
 			handle {{
 				root * "{pages}"
 				rewrite * /{page}
 				file_server {{
-					status {{err.status_code}}
+					status 503
 				}}
 			}}
 		}}
@@ -111,7 +112,7 @@ http://:{port} {{
 
 
 _PROBLEM = (
-    '{"type":"about:blank","title":"No region can answer now","status":{err.status_code},'
+    '{"type":"about:blank","title":"No region can answer now","status":503,'
     '"detail":"Send the same request again in 5 seconds, with the same Idempotency-Key."}'
 )
 

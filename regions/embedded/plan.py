@@ -122,9 +122,9 @@ class Plan:
     @property
     def static(self) -> Path:
         """Collected static files: they follow from the code, so every stack of it shares them."""
-        if os.access(REPOSITORY, os.W_OK):
-            return REPOSITORY / ".anyport-static"
-        return self.state / "static"
+        shared = REPOSITORY / ".anyport-static"
+        owner = shared if shared.exists() else REPOSITORY
+        return shared if owner.stat().st_uid == os.geteuid() else self.state / "static"
 
     def log(self, name: str) -> Path:
         """`name` as supervised: `web-tokyo`, `caddy`."""

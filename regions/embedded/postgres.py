@@ -20,8 +20,6 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
-
 from regions.embedded.plan import Plan
 from regions.embedded.ports import LOOPBACK
 from regions.embedded.processes import dies_with_parent
@@ -351,64 +349,6 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text)
     path.chmod(0o600)
     _own(path)
-
-
-# --- Talking to running nodes ---------------------------------------------------------------------
-
-
-def connect_admin(plan: Plan, region: str, dbname: str = "postgres") -> psycopg.Connection:
-    """A superuser's connection to the region's node, in autocommit mode.
-
-    Raises psycopg.OperationalError when the node does not answer within 2 seconds.
-    """
-    return psycopg.connect(
-        host=LOOPBACK,
-        port=plan.port("postgres", region),
-        user=SUPERUSER,
-        password=plan.secrets.superuser,
-        dbname=dbname,
-        connect_timeout=2,
-        # Our own housekeeping must not wait for a standby that is still starting.
-        options="-c synchronous_commit=local -c statement_timeout=10000",
-        autocommit=True,
-    )
-
-
-def accepts_writes(plan: Plan, region: str) -> bool:
-    return _in_recovery(plan, region) is False
-
-
-def accepts_reads(plan: Plan, region: str) -> bool:
-    return _in_recovery(plan, region) is not None
-
-
-def _in_recovery(plan: Plan, region: str) -> bool | None:
-    try:
-        with connect_admin(plan, region) as connection:
-            row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
-    except psycopg.OperationalError:
-        return None
-    return bool(row and row[0])
-
-
-def streaming(plan: Plan, writer: str) -> set[str]:
-    """The regions whose standbys stream from the writer now."""
-    try:
-        with connect_admin(plan, writer) as connection:
-            rows = connection.execute(
-                "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'"
-            ).fetchall()
-    except psycopg.OperationalError:
-        return set()
-    return {name for (name,) in rows}
-
-
-def promote(plan: Plan, region: str) -> None:
-    """Promote a standby; returns when it accepts writes. Raises PostgresError when it does not."""
-    with connect_admin(plan, region) as connection:
-        row = connection.execute("SELECT pg_promote(true, 15)").fetchone()
-    if row != (True,):
-        raise PostgresError(f"{region} was not promoted within 15 seconds")
 
 
 def discard_data(node: Node) -> None:

@@ -3,11 +3,16 @@
 import http.client
 from collections.abc import Callable
 
-from regions.embedded import postgres, valkey
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from regions.embedded import postgres_client
 from regions.embedded.plan import Plan
 from regions.embedded.ports import LOOPBACK, accepts
 from regions.embedded.supervise import Program
 
+_NO_RETRY = Retry(NoBackoff(), 0)
 # What Celery writes when it has begun to work.
 _CELERY_READY = {"worker": b" ready.", "beat": b"beat: Starting"}
 
@@ -21,15 +26,31 @@ def readiness(plan: Plan, part: Program) -> Callable[[], bool]:
     port = part.port or 0
     match part.name:
         case "postgres":
-            return lambda: postgres.accepts_reads(plan, region)
+            return lambda: postgres_client.accepts_reads(plan, region)
         case "valkey":
-            return lambda: valkey.is_ready(plan, region)
+            return lambda: valkey_is_ready(plan, region)
         case "web" | "ws":
             return lambda: answers_ok(port, "/health/ready")
         case "worker" | "beat":
             return _logged(plan, part)
         case _:
             return lambda: accepts(port)
+
+
+def valkey_is_ready(plan: Plan, region: str) -> bool:
+    """Whether the node answers and, as primary, may write or, as replica, has its copy."""
+    client = redis.Redis(
+        host=LOOPBACK, port=plan.port("valkey", region), socket_timeout=1, retry=_NO_RETRY
+    )
+    try:
+        facts = client.info("replication")
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()
+    if facts["role"] == "slave":
+        return bool(facts["master_link_status"] == "up")
+    return not plan.replicated or bool(facts["connected_slaves"] >= 1)
 
 
 def answers_ok(port: int, path: str, timeout: float = 2.0) -> bool:

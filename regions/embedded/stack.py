@@ -8,7 +8,7 @@ from functools import partial
 
 from django.core.management import get_commands
 
-from regions.embedded import front, postgres, valkey
+from regions.embedded import front, postgres, postgres_client, valkey
 from regions.embedded.plan import Plan, write_atomically
 from regions.embedded.probes import readiness
 from regions.embedded.processes import Identity, kill_tree, wait_until
@@ -149,7 +149,7 @@ class Stack:
             self.supervisor.start(part.key)
         self._start_part(first)
         if writer is None:
-            postgres.promote(plan, region)
+            postgres_client.promote(plan, region)
         for part in others:
             self._start_part(part)
         self._await_streaming(region, others)
@@ -164,11 +164,11 @@ class Stack:
         wanted = {part.region for part in standbys}
 
         def everybody() -> bool:
-            return wanted <= postgres.streaming(self.plan, writer)
+            return wanted <= postgres_client.streaming(self.plan, writer)
 
         if wait_until(everybody, _STREAM_TIMEOUT, stopping=self._ending, interval=0.1):
             return
-        streaming = postgres.streaming(self.plan, writer)
+        streaming = postgres_client.streaming(self.plan, writer)
         for part in standbys:
             if part.region not in streaming:
                 self._screen.note(f"{_title(part)} cannot follow {writer}: it is copied anew")

@@ -6,8 +6,8 @@ import psycopg
 import redis
 from redis.sentinel import Sentinel
 
-from regions.embedded import valkey
 from regions.embedded.ports import LOOPBACK
+from regions.embedded.probes import valkey_is_ready
 from tests.embedded.conftest import wait_nothing_left
 from tests.stack import Booted, Stack, wait_until
 
@@ -37,7 +37,7 @@ def test_valkey_primary_is_replaced_and_returns_as_replica(own_stack: Stack) -> 
     assert time.monotonic() - began < SENTINEL_LIMIT
     assert primary.get("before") == b"kept"
     own_stack.wait_restarted("valkey", old, pid)
-    wait_until(lambda: valkey.is_ready(own_stack.plan, old), 20, f"{old} has its copy")
+    wait_until(lambda: valkey_is_ready(own_stack.plan, old), 20, f"{old} has its copy")
     new = wait_until(
         lambda: (found := own_stack.roles.get("valkey")) != old and found, 10, "roles follow"
     )
@@ -53,7 +53,7 @@ def test_killed_replica_returns(own_stack: Stack) -> None:
 
     own_stack.wait_restarted("valkey", replica, own_stack.kill("valkey", replica))
 
-    wait_until(lambda: valkey.is_ready(own_stack.plan, replica), 20, f"{replica} has its copy")
+    wait_until(lambda: valkey_is_ready(own_stack.plan, replica), 20, f"{replica} has its copy")
 
 
 def test_promotion_by_hand_needs_no_configuration(own_stack: Stack) -> None:
