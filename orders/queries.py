@@ -8,6 +8,7 @@ from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from orders.models import Order
 from shop.models import Customer, ProductImage
@@ -55,7 +56,7 @@ Status = Order.Status
 
 STEP_LABELS: Final[dict[str, Promise]] = {
     Status.PENDING: _("Received"),
-    Status.PAID: _("Paid"),
+    Status.PAID: pgettext_lazy("a step", "Paid"),
     Status.FULFILLED: _("On its way"),
     Status.CANCELLED: _("Cancelled"),
     Status.REFUNDED: _("Refunded"),
