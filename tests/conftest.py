@@ -12,6 +12,17 @@ from storage.tables import create_tables
 from tests.stack import Stack
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let every database test read through `replica` too: it mirrors `default` there."""
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        if marker and "databases" not in marker.kwargs:
+            databases = ["default", "replica"]
+            item.add_marker(
+                pytest.mark.django_db(**marker.kwargs, databases=databases), append=False
+            )
+
+
 @pytest.fixture(scope="session", autouse=True)
 def provisioned() -> None:
     """Buckets and tables of the tests' own namespace, made once."""

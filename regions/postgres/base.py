@@ -17,7 +17,13 @@ def check_writer(connection: psycopg.Connection[Any]) -> None:
     Raises psycopg.OperationalError, on which the pool discards it and connects anew; libpq
     then looks for the writer among all hosts.
     """
-    row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+    # A connection may come back with autocommit off; the question must not open a transaction.
+    autocommit = connection.autocommit
+    connection.autocommit = True
+    try:
+        row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+    finally:
+        connection.autocommit = autocommit
     if row is None or row[0]:
         raise psycopg.OperationalError("the server was demoted to a standby")
 

@@ -1,5 +1,6 @@
 """A pooled connection to a demoted server is not used again."""
 
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -32,6 +33,18 @@ def test_check_passes_the_writer_and_refuses_standbys() -> None:
                 refused += 1
 
     assert refused == len(settings.DATABASE_HOSTS) - 1
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_check_leaves_the_connection_as_it_was(autocommit: bool) -> None:
+    for host, port in settings.DATABASE_HOSTS:
+        with connect(host, port) as connection:
+            connection.autocommit = autocommit
+            with suppress(psycopg.OperationalError):
+                check_writer(connection)
+
+            assert connection.autocommit is autocommit
+            assert connection.info.transaction_status is psycopg.pq.TransactionStatus.IDLE
 
 
 def test_plain_health_check_passes_a_standby() -> None:
