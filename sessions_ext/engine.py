@@ -31,9 +31,10 @@ class SessionStore(CacheSessionStore):
         return self._known(await self._cache.aget(key))  # type: ignore[attr-defined]
 
     def save(self, must_create: bool = False) -> None:
-        # no_load as in the parent: a session being created must not be looked for.
-        content = self._get_session(no_load=must_create)  # type: ignore[attr-defined]
-        content[VERSION] = content.get(VERSION, 0) + 1
+        if self.session_key is not None:  # else the parent creates one, which saves again
+            # no_load as in the parent: a session being created must not be looked for.
+            content = self._get_session(no_load=must_create)  # type: ignore[attr-defined]
+            content[VERSION] = content.get(VERSION, 0) + 1
         super().save(must_create)
 
     def _known(self, stored: dict[str, Any] | None) -> dict[str, Any]:
