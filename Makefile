@@ -1,6 +1,6 @@
 # Only Python 3 and make are assumed. uv is installed into .uv/ where it is missing.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format fresh
+.PHONY: help run test check format fresh messages
 
 # A uv on the PATH may be a version manager's shim that does not start: ask it.
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
@@ -30,6 +30,10 @@ format: .venv/.ready ## Put the code into the house's format
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/djade --target-version 6.1 $$(git ls-files '*.html')
+
+messages: .venv/.ready ## Collect what is to be translated, compile what is (needs gettext)
+	@.venv/bin/python manage.py makemessages -a --no-location --no-obsolete --no-wrap -i tests
+	@.venv/bin/python manage.py compilemessages -v 0 -i .venv
 
 fresh: .venv/.ready ## Run the shop with new data
 	@exec .venv/bin/python manage.py up --fresh $(ARGS)
