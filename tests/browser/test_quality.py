@@ -149,4 +149,4 @@ def test_the_cart_is_reached_by_keyboard_alone(new_visit: NewVisit) -> None:
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
 
-    page.get_by_text("added", exact=False).first.wait_for()
+    page.get_by_text("is in your cart").wait_for()
