@@ -45,9 +45,22 @@ class Node:
         return (self.data / "PG_VERSION").exists()
 
     @property
+    def rejoining(self) -> Path:
+        """There while the node is made a standby; still there when that was interrupted.
+
+        Until it is marked as a standby, a rewound node looks like a second writer.
+        """
+        return self.data.with_name(f"{self.region}.rejoining")
+
+    @property
     def is_standby(self) -> bool:
-        """Whether it would start as a standby (or runs as one): promotion removes the file."""
-        return (self.data / "standby.signal").exists()
+        """Whether it would start as a standby (or runs as one): promotion removes the signal."""
+        return (self.data / "standby.signal").exists() or self.rejoining.exists()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it can start at once as what it is: a standby with all its data."""
+        return self.exists and self.is_standby and not self.rejoining.exists()
 
     def timeline(self) -> int:
         """The highest timeline that the node knows of.
@@ -176,9 +189,13 @@ def _own(*paths: Path) -> None:
             os.chown(path, user.pw_uid, user.pw_gid)
 
 
-def _make_directory(path: Path) -> None:
-    path.mkdir(parents=True, mode=0o700)
-    _own(path)
+def _empty_draft(node: Node) -> Path:
+    """Where a node's data are made: they get their name when they are whole."""
+    draft = node.data.with_name(f"{node.region}.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True, mode=0o700)
+    _own(draft)
+    return draft
 
 
 # --- Making nodes ----------------------------------------------------------------------------
@@ -192,8 +209,7 @@ def create_cluster(plan: Plan) -> None:
     first, *others = nodes(plan)
     if any(node.exists for node in nodes(plan)):
         return
-    shutil.rmtree(first.data, ignore_errors=True)
-    _make_directory(first.data)
+    draft = _empty_draft(first)
     password = plan.state / "postgres" / "password"
     password.touch(0o600)
     password.write_text(plan.secrets.superuser)
@@ -201,21 +217,25 @@ def create_cluster(plan: Plan) -> None:
     try:
         _command(
             "initdb",
-            *("-D", str(first.data), "-U", SUPERUSER, f"--pwfile={password}"),
+            *("-D", str(draft), "-U", SUPERUSER, f"--pwfile={password}"),
             *("--auth=scram-sha-256", "--encoding=UTF8", "--no-sync", "--no-instructions"),
             *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
         )
     finally:
         password.unlink()
-    _create_roles(plan, first)
-    for node in others:
-        shutil.rmtree(node.data, ignore_errors=True)
-        shutil.copytree(first.data, node.data)
-        _mark_standby(node)
-        _own(*[node.data, *node.data.rglob("*")])
+    _create_roles(plan, draft)
+    drafts = {node: _empty_draft(node) for node in others}
+    for copy in drafts.values():
+        shutil.copytree(draft, copy, dirs_exist_ok=True)
+        _own(copy, *copy.rglob("*"))
+        _mark_standby(copy)
+    # Interrupted from here on, the nodes that are missing are cloned at the next start.
+    draft.rename(first.data)
+    for node, copy in drafts.items():
+        copy.rename(node.data)
 
 
-def _create_roles(plan: Plan, node: Node) -> None:
+def _create_roles(plan: Plan, data: Path) -> None:
     """In single-user mode, so that the standby's copies have them from the start, too."""
     statements = (
         "CREATE ROLE anyport LOGIN CREATEDB PASSWORD {database}",
@@ -225,7 +245,7 @@ def _create_roles(plan: Plan, node: Node) -> None:
     )
     script = "".join(f"{statement}\n" for statement in statements)
     _run(
-        [*_as_system_user(), _binary("postgres"), "--single", "-D", str(node.data), "postgres"],
+        [*_as_system_user(), _binary("postgres"), "--single", "-D", str(data), "postgres"],
         # The secrets are URL-safe base64: nothing to escape.
         stdin=script.format(
             database=f"'{plan.secrets.database}'", replicator=f"'{plan.secrets.replicator}'"
@@ -233,9 +253,9 @@ def _create_roles(plan: Plan, node: Node) -> None:
     )
 
 
-def _mark_standby(node: Node) -> None:
-    (node.data / "standby.signal").touch(0o600)
-    _own(node.data / "standby.signal")
+def _mark_standby(data: Path) -> None:
+    (data / "standby.signal").touch(0o600)
+    _own(data / "standby.signal")
 
 
 def rejoin(plan: Plan, node: Node, writer: Node) -> str:
@@ -244,7 +264,17 @@ def rejoin(plan: Plan, node: Node, writer: Node) -> str:
     What the node has and the writer has not is given up: it was never acknowledged by a quorum,
     or an operator accepted its loss when promoting.
     """
-    if node.exists:
+    interrupted = node.rejoining.exists()
+    node.rejoining.touch(0o600)
+    done = _rewind_or_clone(plan, node, writer, may_rewind=node.exists and not interrupted)
+    _mark_standby(node.data)
+    node.rejoining.unlink()
+    return done
+
+
+def _rewind_or_clone(plan: Plan, node: Node, writer: Node, *, may_rewind: bool) -> str:
+    reason = "it has no whole data"
+    if may_rewind:
         try:
             _command(
                 "pg_rewind",
@@ -256,18 +286,13 @@ def rejoin(plan: Plan, node: Node, writer: Node) -> str:
         except (PostgresError, subprocess.TimeoutExpired) as error:
             reason = f"pg_rewind could not: {error}"
         else:
-            _mark_standby(node)
             return f"rewound {node.region} to follow {writer.region}"
-    else:
-        reason = "it has no data"
     _clone(plan, node, writer)
     return f"cloned {writer.region} into {node.region} ({reason})"
 
 
 def _clone(plan: Plan, node: Node, writer: Node) -> None:
-    draft = node.data.with_name(node.data.name + ".new")
-    shutil.rmtree(draft, ignore_errors=True)
-    _make_directory(draft)
+    draft = _empty_draft(node)
     _command(
         "pg_basebackup",
         *("-D", str(draft), "--checkpoint=fast", "--wal-method=stream", "--no-sync"),
@@ -276,7 +301,6 @@ def _clone(plan: Plan, node: Node, writer: Node) -> None:
     )
     shutil.rmtree(node.data, ignore_errors=True)
     draft.rename(node.data)
-    _mark_standby(node)
 
 
 # --- Configuration -----------------------------------------------------------------------------

@@ -18,7 +18,7 @@ _WRITER_TIMEOUT = 60  # seconds that a node without a role of its own waits for 
 def main(region: str) -> None:
     plan = Plan.load(Path(os.environ["ANYPORT_STATE"]))
     node = postgres.node(plan, region)
-    if not node.exists or not node.is_standby:
+    if not node.is_settled:
         _take_role(plan, node)
     postgres.configure(plan, node)
     command = postgres.server_command(node)

@@ -143,7 +143,7 @@ class Stack:
         region = writer.region if writer else self._furthest_standby()
         others = [part for part in self._named("postgres") if part.region != region]
         # Those that are standbys already start beside the writer, and wait for it.
-        at_once = [p for p in others if postgres.node(plan, p.region or "").is_standby]
+        at_once = [p for p in others if postgres.node(plan, p.region or "").is_settled]
         first = next(p for p in self._named("postgres") if p.region == region)
         for part in [first, *at_once]:
             self.supervisor.start(part.key)

@@ -6,6 +6,7 @@ import psycopg
 import redis
 from redis.sentinel import Sentinel
 
+from regions.embedded import postgres
 from regions.embedded.ports import LOOPBACK
 from regions.embedded.probes import valkey_is_ready
 from tests.embedded.conftest import wait_nothing_left
@@ -22,7 +23,7 @@ def test_valkey_primary_is_replaced_and_returns_as_replica(own_stack: Stack) -> 
     )
     primary = sentinel.master_for("anyport", socket_timeout=0.5)  # type: ignore[no-untyped-call]
     assert primary.set("before", "kept")
-    assert primary.wait(1, 1000) == 1
+    assert primary.wait(1, 1000) >= 1
 
     pid = own_stack.kill("valkey", old)
     began = time.monotonic()
@@ -106,6 +107,27 @@ def test_primary_that_went_its_own_way_is_rewound(own_stack: Stack) -> None:
     expected = ["before", "after", "later"]
     wait_until(lambda: marks(own_stack, new) == expected, 10, f"{new} never had what was lost")
     wait_until(lambda: marks(own_stack, old) == expected, 20, f"{old} gave up what was lost")
+
+
+def test_interrupted_rejoin_is_no_second_writer(own_stack: Stack) -> None:
+    writer = own_stack.roles["postgres"]
+    victim = next(region for region in own_stack.regions if region != writer)
+    expected = marks(own_stack, writer)
+    own_stack.stop_process("postgres", victim)
+    node = postgres.node(own_stack.plan, victim)
+    # As after a kill between pg_rewind and the mark that makes a standby of the node.
+    node.rejoining.touch()
+    (node.data / "standby.signal").unlink()
+
+    elected = postgres.elect(own_stack.plan)
+    own_stack.start_process("postgres", victim)
+
+    assert elected == postgres.node(own_stack.plan, writer)
+    wait_until(lambda: marks(own_stack, victim) == expected, 20, f"{victim} follows {writer}")
+    with own_stack.pg_admin(victim) as connection:
+        assert connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,)
+    assert not node.rejoining.exists()
+    assert own_stack.roles["postgres"] == writer
 
 
 def test_restart_keeps_data_and_roles(own_stack: Stack, own_booted: Booted) -> None:
