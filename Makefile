@@ -1,6 +1,6 @@
 # Only Python 3 and make are assumed. uv is installed into .uv/ where it is missing.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format fresh messages
+.PHONY: help run test check format fresh messages pictures
 
 # A uv on the PATH may be a version manager's shim that does not start: ask it.
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
@@ -22,7 +22,7 @@ check: .venv/.ready ## Format, lint, types, import arrows, migrations, templates
 	.venv/bin/mypy .
 	.venv/bin/lint-imports --no-logo
 	git ls-files -z '*.html' | xargs -0 .venv/bin/djade --check --target-version 6.1
-	.venv/bin/python -W ignore manage.py makemigrations --check --dry-run
+	LOG_LEVEL=ERROR .venv/bin/python -W ignore manage.py makemigrations --check --dry-run
 	set -a && . ./tests/production.env && .venv/bin/python manage.py check --deploy --fail-level WARNING
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
@@ -34,6 +34,9 @@ format: .venv/.ready ## Put the code into the house's format
 messages: .venv/.ready ## Collect what is to be translated, compile what is (needs gettext)
 	@.venv/bin/python manage.py makemessages -a --no-location --no-obsolete --no-wrap -i tests
 	@.venv/bin/python manage.py compilemessages -v 0 -i .venv
+
+pictures: .venv/.ready ## Take the README's pictures of the shop that runs
+	@.venv/bin/python docs/images/draw.py $(ARGS)
 
 fresh: .venv/.ready ## Run the shop with new data
 	@exec .venv/bin/python manage.py up --fresh $(ARGS)
