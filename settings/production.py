@@ -16,6 +16,9 @@ SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 
+# --- Money: no shop may ask for it in the demo's name -------------------------------------------
+SHOP_BANK_ACCOUNT = env_str("SHOP_BANK_ACCOUNT", what="the account that invoices are paid to")
+
 # --- E-mail --------------------------------------------------------------------------------------
 MAILERS = {
     "default": {

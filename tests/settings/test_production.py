@@ -18,6 +18,7 @@ REQUIRED = (
     "REDIS_SENTINELS",
     "SECRET_KEY",
     "SESSION_KEYS",
+    "SHOP_BANK_ACCOUNT",
 )
 
 
