@@ -111,8 +111,6 @@ def seed(galleries: Galleries, *, stored: set[str], refresh: bool) -> dict[str, 
         created["prices"] = _seed_prices(variants, refresh)
         created["stock items"] = _seed_stock(variants)
         created["pictures"] = _seed_images(products, variants, galleries, stored, refresh)
-        # Bulk writes send no signals.
-        transaction.on_commit(partial(forget_catalogue, list(products)))
         # Rows written in bulk send no signals.
         transaction.on_commit(partial(forget_catalogue, list(products)))
     return created
