@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AuthenticationForm
@@ -20,6 +21,19 @@ class StaffLoginForm(AuthenticationForm):  # type: ignore[misc]
         "invalid_login": _("This e-mail and password do not belong together. Please try again."),
         "inactive": _("This account is switched off."),
     }
+
+    def clean(self) -> dict[str, Any]:
+        """Authenticate as the shop's log-in does, under the same limit of failed attempts."""
+        email, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
+        if email and password:
+            self.user_cache = get_adapter(self.request).authenticate(
+                self.request, email=email, password=password
+            )
+            if self.user_cache is None:
+                raise self.get_invalid_login_error()
+            self.confirm_login_allowed(self.user_cache)
+        cleaned: dict[str, Any] = self.cleaned_data
+        return cleaned
 
     def confirm_login_allowed(self, user: Any) -> None:
         if not user.is_active:

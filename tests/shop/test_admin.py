@@ -88,6 +88,28 @@ def test_a_wrong_password_tells_nothing_about_the_account() -> None:
     assert (text in known.text, text in unknown.text) == (True, True)
 
 
+def test_wrong_passwords_are_limited_at_both_doors_and_for_that_account_alone() -> None:
+    make_customer(email="anna@example.com", is_staff=True)
+    make_customer(email="bert@example.com", is_staff=True)
+    client, admin_door = Client(), reverse("admin:login")
+    refusal = "Too many failed login attempts"
+
+    guesses = [
+        client.post(admin_door, {"username": "Anna@example.com", "password": f"guess-{number}"})
+        for number in range(6)
+    ]
+    right = client.post(admin_door, {"username": "anna@example.com", "password": PASSWORD})
+    shop_door = client.post(
+        reverse("account_login"), {"login": "anna@example.com", "password": PASSWORD}
+    )
+    colleague = client.post(admin_door, {"username": "bert@example.com", "password": PASSWORD})
+
+    assert [refusal in guess.text for guess in guesses] == [False] * 5 + [True]
+    assert refusal in right.text
+    assert refusal in shop_door.text
+    assert colleague.status_code == 302
+
+
 def test_a_logged_in_shopper_sees_why_the_admin_is_closed() -> None:
     shopper = make_customer(email="shopper@example.com")
     client = Client()
