@@ -104,7 +104,11 @@ def add_item(*, cart: Cart, sku: str, quantity: int) -> CartLine:
     """
     if not 1 <= quantity <= MAX_QUANTITY:
         raise BadQuantity(quantity)
-    variant = find_variant(sku)
+    return _put(cart, find_variant(sku), quantity)
+
+
+def _put(cart: Cart, variant: Variant, quantity: int) -> CartLine:
+    """Add units, up to MAX_QUANTITY, whether or not they are on sale. Raises CartGone."""
     _touch(cart)
     line, created = CartLine.objects.get_or_create(
         cart=cart, variant=variant, defaults={"quantity": quantity}
@@ -136,24 +140,31 @@ def set_quantity(*, cart: Cart, sku: str, quantity: int) -> None:
         raise UnknownSku(sku)
 
 
-@transaction.atomic
 def merge_guest_cart(*, session: SessionBase, customer: Customer) -> Cart | None:
     """Join the session's guest cart to the customer's: quantities add up, nothing is dropped.
 
-    The guest cart is gone with the same commit, so a repeated log-in adds nothing twice.
+    What was withdrawn comes along too: the cart's page says so. If the database fails, the
+    session still names the guest's cart.
     """
     guest = _guest_cart(session)
-    session.pop(SESSION_CART, None)
     if guest is None:
-        return Cart.objects.filter(customer=customer).first()
-    guest = Cart.objects.select_for_update().filter(pk=guest.pk).first()
+        cart = Cart.objects.filter(customer=customer).first()
+    else:
+        cart = _join(guest, customer)
+    session.pop(SESSION_CART, None)
+    return cart
+
+
+@transaction.atomic
+def _join(guest: Cart, customer: Customer) -> Cart:
+    """The guest cart is gone with the same commit, so a repeated log-in adds nothing twice."""
+    locked = Cart.objects.select_for_update().filter(pk=guest.pk).first()
     cart, _ = Cart.objects.get_or_create(customer=customer)
-    if guest is None:  # another request of this browser joined it a moment ago
+    if locked is None:  # another request of this browser joined it a moment ago
         return cart
-    for line in guest.lines.select_related("variant"):
-        if line.variant.is_active:
-            add_item(cart=cart, sku=line.variant.sku, quantity=line.quantity)
-    guest.delete()
+    for line in locked.lines.select_related("variant"):
+        _put(cart, line.variant, line.quantity)
+    locked.delete()
     return cart
 
 

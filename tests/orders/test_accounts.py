@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import OperationalError, connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from orders.models import Order
 from orders.queries import SESSION_ORDERS
-from shop.models import Cart, CartLine, Customer, Variant
-from shop.services.cart import SESSION_CART, SESSION_COUNT
+from shop.models import Cart, CartLine, Customer, Product, Variant
+from shop.models.cart import MAX_QUANTITY
+from shop.services.cart import SESSION_CART, SESSION_COUNT, merge_guest_cart
 from tests.factories import make_cart, make_customer, make_order, make_product
 
 pytestmark = pytest.mark.django_db(databases=["default", "replica"])
@@ -154,6 +156,52 @@ def test_logging_in_again_adds_nothing(client: Client) -> None:
         client.post("/accounts/logout/")
     log_in(client, customer)
 
+    assert units(customer) == {variant.sku: 2}
+
+
+@pytest.mark.parametrize("model", [Product, Variant])
+def test_what_was_withdrawn_joins_too_and_log_in_works(
+    client: Client, model: type[Product | Variant]
+) -> None:
+    customer = make_customer()
+    both, new = (make_product().variants.get() for _ in range(2))
+    make_cart({both: MAX_QUANTITY - 1}, customer=customer)
+    add(client, both, 3)
+    add(client, new, 1)
+    model.objects.update(is_active=False)
+
+    response = log_in(client, customer)
+
+    assert response.headers["Location"] == "/account/"
+    assert units(customer) == {both.sku: MAX_QUANTITY, new.sku: 1}
+    assert text_of(client.get("/cart/")).count("No longer for sale.") == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cart_that_cannot_join_now_stays_the_sessions(client: Client) -> None:
+    """Another transaction holds the guest's cart for longer than the merge waits."""
+    customer = make_customer()
+    variant = make_product().variants.get()
+    add(client, variant, 2)
+    session = client.session
+    other = connection.copy()
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '100ms'")
+
+    try:
+        other.set_autocommit(False)
+        with other.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM shop_cart FOR UPDATE")
+        with pytest.raises(OperationalError):
+            merge_guest_cart(session=session, customer=customer)
+        assert SESSION_CART in session
+    finally:
+        other.rollback()
+        other.close()
+        connection.close()
+
+    merge_guest_cart(session=session, customer=customer)
+    assert SESSION_CART not in session
     assert units(customer) == {variant.sku: 2}
 
 
