@@ -7,6 +7,7 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from orders.delivery import delivery_price
@@ -60,7 +61,7 @@ def place_order(
     if expected is not None and order.total != expected:
         raise TotalChanged(order.total)
     cart.lines.all().delete()
-    Cart.objects.filter(pk=cart.pk).update(version=F("version") + 1)
+    Cart.objects.filter(pk=cart.pk).update(version=F("version") + 1, updated_at=Now())
     return order
 
 

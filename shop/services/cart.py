@@ -6,7 +6,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, Sum
-from django.db.models.functions import Least
+from django.db.models.functions import Least, Now
 from django.http import HttpRequest
 
 from shop.errors import BadQuantity, CartGone, UnknownSku
@@ -170,6 +170,6 @@ def _join(guest: Cart, customer: Customer) -> Cart:
 
 def _touch(cart: Cart) -> None:
     """Count the change. The update also locks the row, so changes to one cart queue up."""
-    if not Cart.objects.filter(pk=cart.pk).update(version=F("version") + 1):
+    if not Cart.objects.filter(pk=cart.pk).update(version=F("version") + 1, updated_at=Now()):
         raise CartGone
     cart.version += 1

@@ -1,12 +1,14 @@
 """The cart's page and forms."""
 
 import uuid
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from shop.models import Cart, CartLine, Price
@@ -68,6 +70,19 @@ def test_adding_twice_adds_up(client: Client) -> None:
         client.post(ITEMS, {"sku": sku, "quantity": "3"})
 
     assert units(client) == {sku: 6}
+
+
+def test_every_change_moves_the_carts_time_and_version(client: Client) -> None:
+    variant = make_product().variants.get()
+    client.post(ITEMS, {"sku": variant.sku, "quantity": "1"})
+    long_ago = timezone.now() - timedelta(days=9)
+    Cart.objects.update(updated_at=long_ago, version=0)
+
+    client.post(f"{ITEMS}{variant.sku}/", {"quantity": "2"})
+
+    cart = Cart.objects.get()
+    assert cart.version == 1
+    assert timezone.now() - cart.updated_at < timedelta(minutes=1)
 
 
 def test_adding_with_htmx_answers_with_a_word_and_the_count(client: Client) -> None:
