@@ -11,6 +11,7 @@ from celery.schedules import crontab
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
+from settings.admin import UNFOLD as UNFOLD
 from settings.env import (
     env_bool,
     env_hosts,
@@ -148,8 +149,13 @@ _libpq = {
     "keepalives_count": 2,
     "application_name": f"anyport-{ANYPORT_REGION}",
 }
+# Seconds for a statement; 0 for none, as a long migration may need.
+_statement_timeout = env_int("DATABASE_STATEMENT_TIMEOUT", 8)
+# Seconds until the client stops waiting, also for a COMMIT that no standby confirms.
+DATABASE_ANSWER_TIMEOUT = _statement_timeout and _statement_timeout + 2
 _timeouts = (
-    "-c statement_timeout=8000 -c lock_timeout=4000 -c idle_in_transaction_session_timeout=15000"
+    f"-c statement_timeout={_statement_timeout}s -c lock_timeout=4s"
+    " -c idle_in_transaction_session_timeout=15s"
 )
 _pool = {
     "min_size": env_int("DATABASE_POOL_MIN", 0),
@@ -370,59 +376,11 @@ LOGGING = {
 
 DEBUG = env_bool("DEBUG", False)
 
-# --- Admin ------------------------------------------------------------------------------------
+# --- Admin (its looks: settings.admin) --------------------------------------------------------
 # Unfold's Alpine compiles expressions, and its pages style single elements: they need more than
 # the shop's pages, which keep the strict policy above. No script is inline all the same.
 ADMIN_CSP = SECURE_CSP | {
     "script-src": [CSP.SELF, CSP.UNSAFE_EVAL],
     "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
     "frame-ancestors": [CSP.SELF],  # pop-ups that choose a related row
-}
-UNFOLD = {
-    "SITE_TITLE": "Anyport",
-    "SITE_HEADER": "Anyport",
-    "SITE_SUBHEADER": _("any port in a storm"),
-    "SITE_SYMBOL": "anchor",
-    "SITE_URL": "/",
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": "shop.admin.navigation.icon"}
-    ],
-    "ENVIRONMENT": "shop.admin.navigation.environment",
-    "DASHBOARD_CALLBACK": "orders.admin.dashboard.dashboard",
-    "STYLES": ["shop.admin.navigation.stylesheet"],
-    "LOGIN": {"form": "shop.staff_login.StaffLoginForm"},
-    "SIDEBAR": {"show_search": False, "navigation": "shop.admin.navigation.sidebar"},
-    "BORDER_RADIUS": "4px",
-    "COLORS": {
-        "base": {  # warm paper by day, the harbour by night (800-950)
-            "50": "#faf8f4",
-            "100": "#f2eee6",
-            "200": "#e4ded2",
-            "300": "#cdc6b8",
-            "400": "#a59e91",
-            "500": "#6c685f",
-            "600": "#46504f",
-            "700": "#2f4048",
-            "800": "#22333c",
-            "900": "#0d171d",
-            "950": "#081014",
-        },
-        "primary": {  # harbour green
-            "50": "#eff6f5",
-            "100": "#d8eae8",
-            "200": "#b1d5d1",
-            "300": "#84bdb7",
-            "400": "#5aa9a2",
-            "500": "#43a39b",
-            "600": "#0f4c4a",
-            "700": "#0c3f3d",
-            "800": "#0a3332",
-            "900": "#082827",
-            "950": "#041717",
-        },
-        "font": {
-            "important-light": "#14222b",
-            "important-dark": "#e8e4da",
-        },
-    },
 }
