@@ -17,12 +17,16 @@ from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest
+from django.utils import timezone
 
+from orders.models import IdempotencyRecord
 from shop.models import Customer
 
 logger = logging.getLogger(__name__)
 
 KEEP: Final = "24 hours"
+SWEEP: Final = 1000
+"""Most expired records deleted at once."""
 LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
@@ -127,7 +131,20 @@ def _claim(owner: str, key: UUID, digest: str, wait_ms: int) -> Answer | None:
             " WHERE owner = %s AND key = %s",
             [owner, key],
         )
-        stored, status, body = cursor.fetchone()
+        row = cursor.fetchone()
+    if row is None:  # it expired and was deleted just now: another try finds the key free
+        raise StillRunning
+    stored, status, body = row
     if stored != digest:
         raise KeyReused
     return Answer(status, bytes(body))
+
+
+@transaction.atomic
+def delete_expired_records(*, limit: int = SWEEP) -> int:
+    """Delete records past their time. Returns how many. Their keys are free again."""
+    expired = IdempotencyRecord.objects.filter(expires_at__lt=timezone.now())
+    rows = expired.select_for_update(skip_locked=True).order_by("expires_at")
+    found = list(rows.values_list("pk", flat=True)[:limit])
+    IdempotencyRecord.objects.filter(pk__in=found).delete()
+    return len(found)

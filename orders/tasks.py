@@ -3,14 +3,23 @@
 from datetime import datetime
 
 from jobs.runs import Result, scheduled_job
+from orders.idempotency import delete_expired_records
 from orders.reports import write_sales_report
 from orders.services.status import cancel_expired_orders
+from shop.services.cart import delete_stale_carts
 
 
 @scheduled_job
 def clean_up_orders(slot: datetime) -> Result:
-    """Hourly: unpaid orders past their hold give their stock back."""
-    return {"cancelled": cancel_expired_orders()}
+    """Hourly: unpaid orders past their hold give their stock back; what nobody needs any more goes.
+
+    Each step takes a bounded batch; the next hour takes the next.
+    """
+    return {
+        "cancelled": cancel_expired_orders(),
+        "carts": delete_stale_carts(),
+        "idempotency_records": delete_expired_records(),
+    }
 
 
 @scheduled_job

@@ -1,13 +1,15 @@
 """Carts: finding a shopper's, changing lines, joining two."""
 
+from datetime import timedelta
 from typing import Final
 
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import Exists, F, OuterRef, Q, Sum
 from django.db.models.functions import Least, Now
 from django.http import HttpRequest
+from django.utils import timezone
 
 from shop.errors import BadQuantity, CartGone, UnknownSku
 from shop.models import Cart, CartLine, Customer, Variant
@@ -17,6 +19,13 @@ SESSION_CART: Final = "cart"
 """Session: id of a guest's cart."""
 SESSION_COUNT: Final = "cart_count"
 """Session: units in the cart as of the last change, so that a page's header asks no database."""
+
+KEEP_GUEST: Final = timedelta(days=30)
+"""How long a guest's cart is kept after its last change. Its session ends long before."""
+KEEP_EMPTY: Final = timedelta(days=1)
+"""The same for one that holds nothing."""
+SWEEP: Final = 1000
+"""Most carts deleted at once, so that a long backlog holds no lock for long."""
 
 
 def find_cart(request: HttpRequest) -> Cart | None:
@@ -166,6 +175,22 @@ def _join(guest: Cart, customer: Customer) -> Cart:
         _put(cart, line.variant, line.quantity)
     locked.delete()
     return cart
+
+
+@transaction.atomic
+def delete_stale_carts(*, limit: int = SWEEP) -> int:
+    """Delete guests' carts that nobody comes back to. Returns how many.
+
+    Every change of a cart moves `updated_at` under the row's lock: a cart in use is skipped, and
+    one that was changed a moment ago is looked at again, so no fresh line is lost.
+    """
+    now = timezone.now()
+    has_lines = Exists(CartLine.objects.filter(cart=OuterRef("pk")))
+    stale = Q(updated_at__lt=now - KEEP_GUEST) | Q(~has_lines, updated_at__lt=now - KEEP_EMPTY)
+    carts = Cart.objects.select_for_update(skip_locked=True).filter(stale, customer=None)
+    found = list(carts.order_by("updated_at").values_list("pk", flat=True)[:limit])
+    Cart.objects.filter(pk__in=found).delete()
+    return len(found)
 
 
 def _touch(cart: Cart) -> None:
