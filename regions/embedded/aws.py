@@ -82,18 +82,25 @@ class Store:
         self._file.truncate()
 
     def load(self) -> Iterator[Entry]:
-        """Restore the snapshot, then yield what was written after it, oldest first."""
+        """Restore the snapshot, then yield what was written after it, oldest first.
+
+        What follows the last whole entry is cut off: an append behind it could not be read.
+        """
         if self._snapshot.exists():
             state = pickle.loads(self._snapshot.read_bytes())
             for name, accounts in state.items():
                 for account, regions in accounts.items():
                     dict.update(_SERVICES[name][account], regions)
-        with self._journal.open("rb") as file, contextlib.suppress(EOFError):
-            while True:
-                try:
-                    yield Entry(*pickle.load(file))
-                except pickle.UnpicklingError:  # cut off in the middle of its last entry
-                    return
+        whole = 0
+        with self._journal.open("rb") as file:
+            # Cut off in the middle of its last entry, the file ends with one of these errors.
+            with contextlib.suppress(EOFError, pickle.UnpicklingError):
+                while True:
+                    entry = Entry(*pickle.load(file))
+                    whole = file.tell()
+                    yield entry
+        self._file.seek(whole)
+        self._file.truncate()
 
 
 class Durable:

@@ -1,5 +1,8 @@
 """S3 and DynamoDB on one machine lose nothing that they acknowledged, and keep conditions."""
 
+import os
+import pickle
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +86,22 @@ def test_acknowledged_writes_survive(
     assert [item["Key"] for item in listed] == [f"{name}/ü.txt"]
     item = dynamodb.get_item(TableName=TABLE, Key={"id": {"S": name}})["Item"]
     assert item == {"id": {"S": name}, "n": {"N": "2"}}
+
+
+def test_write_after_a_cut_off_first_entry_survives(stack: Stack, s3: "S3Client") -> None:
+    stack.restart("aws")  # an orderly stop leaves an empty journal
+    journal = stack.state / "aws" / "journal.pickle"
+    assert journal.stat().st_size == 0
+    old = stack.kill("aws", sig=signal.SIGSTOP)
+    # As after a kill in the middle of the first append.
+    journal.write_bytes(pickle.dumps(({"REQUEST_METHOD": "PUT"}, b"x" * 100))[:60])
+    os.kill(old, signal.SIGKILL)
+    stack.wait_restarted("aws", None, old)
+
+    s3.put_object(Bucket=BUCKET, Key="after-the-cut", Body=b"kept")
+    stack.wait_restarted("aws", None, stack.kill("aws"))
+
+    assert s3.get_object(Bucket=BUCKET, Key="after-the-cut")["Body"].read() == b"kept"
 
 
 def test_upload_in_parts_survives(stack: Stack, s3: "S3Client") -> None:
