@@ -74,9 +74,7 @@ def make_plan(state: Path, regions: tuple[str, ...], port: int, *, fresh: bool) 
     Raises WrongShape and PortTaken, before anything is started.
     """
     clear_leftovers(state)
-    if fresh:
-        discard(state)
-    previous = read_json(state / "plan.json")
+    previous = {} if fresh else read_json(state / "plan.json")
     before = tuple(previous.get("regions", regions))
     if before != regions:
         raise WrongShape(
@@ -85,10 +83,13 @@ def make_plan(state: Path, regions: tuple[str, ...], port: int, *, fresh: bool) 
             "or discard its data with `--fresh`."
         )
     known = previous.get("ports", {})
+    ports = choose_ports(regions, port, known)
+    if fresh:  # only now: a start that fails on a taken port costs nobody their data
+        discard(state)
     plan = Plan(
         state=state,
         regions=regions,
-        ports=choose_ports(regions, port, known),
+        ports=ports,
         secrets=Secrets.of(state),
         run_id=f"{os.getpid()}-{time.time_ns()}",
         valkey_primary=valkey.last_primary(state, known, regions),

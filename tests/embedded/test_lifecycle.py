@@ -61,6 +61,20 @@ def test_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
     assert processes_of(tmp_path / "taken") == []
 
 
+def test_taken_port_discards_no_data(tmp_path: Path) -> None:
+    state = tmp_path / "kept"
+    (state / "aws").mkdir(parents=True)
+    (state / "aws" / "journal.pickle").write_bytes(b"kept")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        done = run_up("--state", str(state), "--port", str(port), "--fresh")
+
+    assert done.returncode == 1
+    assert "is taken" in done.stderr
+    assert (state / "aws" / "journal.pickle").read_bytes() == b"kept"
+
+
 def test_other_number_of_regions_needs_fresh_data(tmp_path: Path) -> None:
     state = tmp_path / "shape"
     state.mkdir()
