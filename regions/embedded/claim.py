@@ -96,6 +96,9 @@ def make_plan(state: Path, regions: tuple[str, ...], port: int, *, fresh: bool) 
     )
     for folder in PARTS:
         (state / folder).mkdir(exist_ok=True)
+        if folder != "postgres":  # its user may lack the capability to pass; its data are closed
+            # Mail and logs hold password reset links, the stores sessions.
+            (state / folder).chmod(0o700)
     plan.save()
     return plan
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from regions.embedded.plan import REPOSITORY
+from regions.embedded import claim
+from regions.embedded.plan import PARTS, REPOSITORY
 from tests.embedded.conftest import processes_of, wait_nothing_left
 from tests.stack import Booted, Stack, wait_until
 
@@ -73,6 +74,17 @@ def test_taken_port_discards_no_data(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "is taken" in done.stderr
     assert (state / "aws" / "journal.pickle").read_bytes() == b"kept"
+
+
+def test_only_the_owner_may_look_into_the_state(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir(mode=0o755)  # as an older version left it
+
+    claim.make_plan(tmp_path, ("taiwan",), 0, fresh=False)
+
+    modes = {part: stat.S_IMODE((tmp_path / part).stat().st_mode) for part in PARTS}
+    del modes["postgres"]  # each node's directory is closed by PostgreSQL itself
+    assert modes == dict.fromkeys(modes, 0o700)
+    assert {"mail", "logs"} <= modes.keys()
 
 
 def test_other_number_of_regions_needs_fresh_data(tmp_path: Path) -> None:
