@@ -92,13 +92,13 @@ class Store:
                 for account, regions in accounts.items():
                     dict.update(_SERVICES[name][account], regions)
         whole = 0
-        with self._journal.open("rb") as file:
-            # Cut off in the middle of its last entry, the file ends with one of these errors.
-            with contextlib.suppress(EOFError, pickle.UnpicklingError):
-                while True:
-                    entry = Entry(*pickle.load(file))
-                    whole = file.tell()
-                    yield entry
+        # Cut off in the middle of its last entry, the file ends with one of these errors.
+        broken = contextlib.suppress(EOFError, pickle.UnpicklingError)
+        with self._journal.open("rb") as file, broken:
+            while True:
+                entry = Entry(*pickle.load(file))
+                whole = file.tell()
+                yield entry
         self._file.seek(whole)
         self._file.truncate()
 
