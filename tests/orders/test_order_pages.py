@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -72,8 +73,23 @@ def test_the_customer_who_placed_it_sees_it(client: Client) -> None:
     assert client.get(order.get_absolute_url()).status_code == HTTPStatus.OK
 
 
-def test_staff_see_it(client: Client, order: Order) -> None:
-    client.force_login(make_customer(is_staff=True))
+@pytest.mark.parametrize(
+    ("permission", "status"),
+    [("view_order", HTTPStatus.OK), ("view_product", HTTPStatus.NOT_FOUND)],
+)
+def test_staff_see_it_if_they_may_view_orders(
+    client: Client, order: Order, permission: str, status: HTTPStatus
+) -> None:
+    staff = make_customer(is_staff=True)
+    staff.user_permissions.add(Permission.objects.get(codename=permission))
+    client.force_login(staff)
+
+    assert client.get(order.get_absolute_url()).status_code == status
+    assert client.get(f"/api/orders/{order.number}").status_code == status
+
+
+def test_a_superuser_sees_it(client: Client, order: Order) -> None:
+    client.force_login(make_customer(is_staff=True, is_superuser=True))
 
     assert client.get(order.get_absolute_url()).status_code == HTTPStatus.OK
 

@@ -12,6 +12,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import Permission
 
 from orders.models import Order
 from orders.queries import SESSION_ORDERS
@@ -171,6 +172,7 @@ def test_event_whose_announcement_was_lost_comes_with_the_next_look(
 
 def test_customer_and_staff_may_watch_an_order() -> None:
     customer, staff = make_customer(), make_customer(is_staff=True)
+    staff.user_permissions.add(Permission.objects.get(codename="view_order"))
     order = make_order(customer=customer)
 
     async def scenario() -> None:
@@ -184,15 +186,16 @@ def test_customer_and_staff_may_watch_an_order() -> None:
 def test_foreign_and_unknown_orders_are_refused_alike() -> None:
     order, other = make_order(customer=make_customer()), make_order()
     stranger = log_in(make_customer())
+    staff = log_in(make_customer(is_staff=True))  # may not view orders
     guest = cookie(**{SESSION_ORDERS: [other.number]})
 
     codes = [
         async_to_sync(closing_code)(query, cookies)
         for query in (f"order={order.number}", "order=AP-0000-0000-0000", "order=%00")
-        for cookies in (stranger, guest, "")
+        for cookies in (stranger, staff, guest, "")
     ]
 
-    assert codes == [4403] * 9
+    assert codes == [4403] * 12
 
 
 def test_audiences_of_ones_own_are_refused_to_strangers() -> None:
