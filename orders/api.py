@@ -17,7 +17,7 @@ from ninja.openapi.docs import DocsBase
 from ninja.responses import NinjaJSONEncoder
 from pydantic import AfterValidator
 
-from orders.errors import EmptyCart, NotForSale
+from orders.errors import EmptyCart, NotForSale, TooManyTries
 from orders.idempotency import (
     Answer,
     Attempt,
@@ -28,7 +28,7 @@ from orders.idempotency import (
 )
 from orders.models import Order
 from orders.numbers import read_number
-from orders.queries import find_order, remember_order
+from orders.queries import look_up_order, remember_order
 from orders.services.checkout import OrderDetails, place_order
 from shop.api import MoneyOut, Text, cart_router, catalogue_router, session_router
 from shop.countries import COUNTRIES
@@ -37,7 +37,6 @@ from shop.models import Customer
 from shop.preferences import current_currency
 from shop.problems import Problem, answer_with, answer_with_problems, problem
 from shop.services.cart import find_cart, remember_count
-from shop.throttle import LOOKUP, spend_try
 
 KEY_HELP: Final = "A UUID v4, new for each order, the same whenever that order is sent again."
 RETRY_AFTER: Final = 1
@@ -137,11 +136,10 @@ def create_order(
 def read_order(request: HttpRequest, number: str, email: Query[Text] = "") -> Order:
     """For whoever placed it (same session or customer); others add `?email=`."""
     number = read_number(number) or ""
-    order = find_order(request, number)
-    if order is None and number and email:
-        if not spend_try(request, LOOKUP, subject=number):
-            raise Throttled(LOOKUP[2])
-        order = find_order(request, number, email=email)
+    try:
+        order = look_up_order(request, number, email=email) if number else None
+    except TooManyTries as error:
+        raise Throttled(error.seconds) from error
     if order is None:
         raise Http404
     return order

@@ -33,3 +33,11 @@ class WrongStatus(ShopError):
         self.number = number
         self.status = status
         self.wanted = wanted
+
+
+class TooManyTries(ShopError):
+    """Too many look-ups failed from this address."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds

@@ -10,8 +10,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from orders.errors import TooManyTries
 from orders.models import Order
 from shop.models import Customer, ProductImage
+from shop.throttle import LOOKUP, SCAN, give_back, spend_try
 
 SESSION_ORDERS: Final = "orders"
 """Session: numbers of the orders this browser placed or looked up, oldest first."""
@@ -42,6 +44,25 @@ def find_order(request: HttpRequest, number: str, *, email: str = "") -> Order |
     here = order.number in request.session.get(SESSION_ORDERS, [])
     named = bool(email) and order.email.casefold() == email.strip().casefold()
     return order if theirs or here or named else None
+
+
+def look_up_order(request: HttpRequest, number: str, *, email: str) -> Order | None:
+    """The order of this number and e-mail, or one that the asker may read anyway.
+
+    Failed tries are counted by address, and by address and number. Raises TooManyTries.
+    """
+    order = find_order(request, number)
+    if order or not email:
+        return order
+    spent = ((LOOKUP, number), (SCAN, ""))
+    for limit, subject in spent:
+        if not spend_try(request, limit, subject=subject):
+            raise TooManyTries(limit.seconds)
+    order = find_order(request, number, email=email)
+    if order:
+        for limit, subject in spent:
+            give_back(request, limit, subject=subject)
+    return order
 
 
 @dataclass(frozen=True)

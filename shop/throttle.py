@@ -1,6 +1,7 @@
 """Counting tries, so that a number and an e-mail cannot be guessed by asking often."""
 
 import logging
+from dataclasses import dataclass
 from typing import Final
 
 from allauth.account.adapter import get_adapter
@@ -11,26 +12,51 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-LOOKUP: Final = ("order-lookup", 10, 600)
-"""Action, tries, seconds: looking up an order by number and e-mail."""
+
+@dataclass(frozen=True)
+class Limit:
+    """So many failed tries of an address in so many seconds."""
+
+    action: str
+    tries: int
+    seconds: int
 
 
-def spend_try(
-    request: HttpRequest, limit: tuple[str, int, int], *, subject: str | None = None
-) -> bool:
-    """Count a try of this address, or at `subject` (an order's number) from wherever it comes.
+LOOKUP: Final = Limit("order-lookup", 10, 600)
+"""Guessing the e-mail of one order."""
+SCAN: Final = Limit("order-scan", 30, 600)
+"""Looking up whatever order. Wider, for people may share an address."""
 
-    False when the tries in this window are used up.
+
+def spend_try(request: HttpRequest, limit: Limit, *, subject: str = "") -> bool:
+    """Count a try of this address, at `subject` (an order's number) if it is given.
+
+    False when the tries in this window are used up. Counting comes before trying, for many
+    guesses at once would all find tries left; one that succeeds is given back. Nobody counts
+    against another address, so no stranger locks an owner out.
 
     All regions count together, in the cache. Without the cache nobody is refused.
     """
-    action, tries, seconds = limit
-    key = f"throttle:{action}:{subject or get_adapter().get_client_ip(request)}"
+    key = _key(request, limit, subject)
     try:
-        cache.add(key, 0, timeout=seconds)
-        return bool(cache.incr(key) <= tries)
+        cache.add(key, 0, timeout=limit.seconds)
+        return bool(cache.incr(key) <= limit.tries)
     except ValueError:  # it expired between the two
         return True
     except (ConnectionInterrupted, RedisError) as error:
-        logger.warning("%s is not counted: %r", action, error)
+        logger.warning("%s is not counted: %r", limit.action, error)
         return True
+
+
+def give_back(request: HttpRequest, limit: Limit, *, subject: str = "") -> None:
+    """The try that was spent succeeded: it does not count."""
+    try:
+        cache.decr(_key(request, limit, subject))
+    except ValueError:  # the window has ended
+        return
+    except (ConnectionInterrupted, RedisError) as error:
+        logger.warning("%s stays counted: %r", limit.action, error)
+
+
+def _key(request: HttpRequest, limit: Limit, subject: str) -> str:
+    return f"throttle:{limit.action}:{get_adapter().get_client_ip(request)}:{subject}"

@@ -7,12 +7,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from orders.errors import TooManyTries
 from orders.forms import OrderLookupForm
 from orders.models import Order
 from orders.numbers import read_number
-from orders.queries import find_order, order_steps, remember_order, with_lines
+from orders.queries import find_order, look_up_order, order_steps, remember_order, with_lines
 from shop.privacy import private_page
-from shop.throttle import LOOKUP, spend_try
 from shop.views.throttled import too_many_requests
 
 
@@ -24,10 +24,12 @@ def order_lookup(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
         return render(request, "orders/lookup.html", {"form": form}, status=status)
-    if not spend_try(request, LOOKUP):
-        return too_many_requests(request, retry_after=LOOKUP[2])
     number = read_number(form.cleaned_data["number"])
-    found = find_order(request, number, email=form.cleaned_data["email"]) if number else None
+    email = form.cleaned_data["email"]
+    try:
+        found = look_up_order(request, number, email=email) if number else None
+    except TooManyTries as error:
+        return too_many_requests(request, retry_after=error.seconds)
     if found is None:
         return _not_found(request, form)
     remember_order(request, found.number)

@@ -12,7 +12,7 @@ from orders.models import Order, OrderLine, OrderStatusChange
 from orders.numbers import read_number
 from orders.queries import SESSION_ORDERS
 from orders.services.status import change_status
-from shop.throttle import LOOKUP
+from shop.throttle import LOOKUP, SCAN
 from tests.factories import make_customer, make_order, make_product, make_variant
 
 pytestmark = pytest.mark.django_db(databases=["default", "replica"])
@@ -223,17 +223,57 @@ def test_a_look_up_without_sense_is_refused(client: Client, fields: dict[str, st
     assert client.post(LOOK_UP, fields).status_code == HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-def test_guessing_is_slowed_down(client: Client, order: Order) -> None:
-    guess = {"number": order.number, "email": "guess@example.com"}
-    _action, tries, seconds = LOOKUP
+def look_up(client: Client, number: str, email: str, address: str = "203.0.113.7") -> list[Any]:
+    """The page's answer and the API's, from an address."""
+    headers = {"X-Forwarded-For": address}
+    return [
+        client.post(LOOK_UP, {"number": number, "email": email}, headers=headers),
+        client.get(f"/api/orders/{number}", {"email": email}, headers=headers),
+    ]
 
-    answers = [client.post(LOOK_UP, guess) for _ in range(tries + 1)]
-    elsewhere = client.post(LOOK_UP, guess, headers={"X-Forwarded-For": "203.0.113.9"})
 
-    assert [answer.status_code for answer in answers[:tries]] == [HTTPStatus.NOT_FOUND] * tries
-    assert answers[-1].status_code == HTTPStatus.TOO_MANY_REQUESTS
-    assert answers[-1].headers["Retry-After"] == str(seconds)
-    assert elsewhere.status_code == HTTPStatus.NOT_FOUND
+def statuses(answers: list[Any]) -> set[int]:
+    return {answer.status_code for answer in answers}
+
+
+def test_guessing_at_one_number_is_slowed_down(client: Client, order: Order) -> None:
+    """The page and the API count together."""
+    right, wrong = "mei@example.com", "guess@example.com"
+
+    for _ in range(LOOKUP.tries // 2):
+        assert statuses(look_up(client, order.number, wrong)) == {HTTPStatus.NOT_FOUND}
+    refused = look_up(client, order.number, right)
+
+    assert statuses(refused) == {HTTPStatus.TOO_MANY_REQUESTS}
+    assert [answer.headers["Retry-After"] for answer in refused] == [str(LOOKUP.seconds)] * 2
+    other = placed_order(email=right)
+    assert statuses(look_up(Client(), other.number, right)) == {HTTPStatus.FOUND, HTTPStatus.OK}
+    elsewhere = look_up(Client(), order.number, right, "203.0.113.9")
+    assert statuses(elsewhere) == {HTTPStatus.FOUND, HTTPStatus.OK}
+
+
+def test_scanning_many_numbers_is_slowed_down(client: Client, order: Order) -> None:
+    for number in range(SCAN.tries // 2):
+        answers = look_up(client, f"AP-0000-0000-{number:04}", "mei@example.com")
+        assert statuses(answers) == {HTTPStatus.NOT_FOUND}
+
+    refused = look_up(client, order.number, "mei@example.com")
+
+    assert statuses(refused) == {HTTPStatus.TOO_MANY_REQUESTS}
+    assert [answer.headers["Retry-After"] for answer in refused] == [str(SCAN.seconds)] * 2
+    elsewhere = look_up(Client(), order.number, "mei@example.com", "203.0.113.9")
+    assert statuses(elsewhere) == {HTTPStatus.FOUND, HTTPStatus.OK}
+
+
+def test_finding_ones_order_is_never_slowed_down(order: Order) -> None:
+    for _ in range(LOOKUP.tries + 1):
+        answers = look_up(Client(), order.number, "mei@example.com")
+        assert answers[0].headers["Location"] == order.get_absolute_url()
+        assert answers[1].status_code == HTTPStatus.OK
+
+    for _ in range(SCAN.tries):
+        Client().post(LOOK_UP, {"number": order.number, "email": "mei@example.com"})
+    assert statuses(look_up(Client(), order.number, "x@example.com")) == {HTTPStatus.NOT_FOUND}
 
 
 @pytest.mark.parametrize(
