@@ -21,7 +21,6 @@ USER 10001
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=settings.production STATIC_ROOT=/app/static
 EXPOSE 8000
-HEALTHCHECK --interval=5s --timeout=2s --start-period=20s CMD \
-    ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health/live', timeout=2)"]
+HEALTHCHECK --interval=5s --timeout=2s --start-period=20s CMD ["python", "-m", "regions.probe"]
 CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", \
      "--blocking-threads", "8", "--respawn-failed-workers", "settings.wsgi:application"]
