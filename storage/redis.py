@@ -43,12 +43,6 @@ def redis_primary() -> Redis:
     return client
 
 
-@cache
-def redis_local() -> Redis:
-    """This region's replica: near, and a moment behind. Read-only."""
-    return Redis.from_url(settings.REDIS_LOCAL_URL, **_options())
-
-
 class DjangoRedisConnectionFactory:
     """Gives django-redis the same client, whatever its LOCATION says."""
 
