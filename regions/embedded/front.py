@@ -54,10 +54,11 @@ http://:{port} {{
 	header -Server
 	header -Via
 
-	# Only files, and without a query: a folder would list the bucket, a query would address it.
+	# Only the names that `storage.files.asset_key` gives, and without a query. Anything else would
+	# be read by S3 in its own way: a folder lists the bucket, and so does an encoded `?`.
 	@asset {{
 		method GET HEAD
-		path_regexp asset ^/assets/(.*[^/])$
+		path_regexp asset {asset}
 	}}
 	handle @asset {{
 		header {{
@@ -111,6 +112,9 @@ http://:{port} {{
 """
 
 
+# Quoted for Caddy, which takes the braces of a bare word for the start of a block.
+_ASSET = r"`^/assets/(sha256/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}\.[a-z0-9]+)$`"
+
 _PROBLEM = (
     '{"type":"about:blank","title":"No region can answer now","status":503,'
     '"detail":"Send the same request again in 5 seconds, with the same Idempotency-Key."}'
@@ -132,8 +136,13 @@ def _assets(plan: Plan) -> str:
             [
                 f"reverse_proxy {LOOPBACK}:{plan.ports['aws']} {{",
                 f"rewrite /anyport-assets-{region}/{{re.asset.1}}?",
+                "method GET",  # drops a body, which could be sent only once
                 f'header_up Authorization "{_AUTHORIZATION}"',
                 "header_up -Cookie",
+                # Which service, bucket or part is meant is ours to say, not the visitor's.
+                "header_up Host {upstream_hostport}",
+                "header_up -X-Amz-*",
+                "header_up -Content-*",
                 "header_down -Via",
                 "header_down -Server",
                 f"@missing_{region} status 403 404",
@@ -158,6 +167,7 @@ def caddyfile(plan: Plan) -> str:
         storage=plan.state / "caddy",
         port=plan.ports["front"],
         addresses=" ".join(addresses),
+        asset=_ASSET,
         assets=_assets(plan),
         ws=upstreams("ws", "response_header_timeout 5s"),
         web=upstreams("web", "response_header_timeout 15s"),

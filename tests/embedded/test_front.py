@@ -9,10 +9,12 @@ import psutil
 import pytest
 
 from regions.embedded.plan import AWS_REGIONS
+from storage.files import asset_key
 from tests.embedded.load import Load
 from tests.stack import APPLICATION, Stack, wait_until
 
 LONGEST_OUTAGE = 2.0  # seconds, as promised
+FAR = asset_key(b"from far", ".txt")
 
 
 def test_every_region_serves_in_turn(stack: Stack) -> None:
@@ -93,10 +95,10 @@ def asked(stack: Stack, times: int) -> set[str]:
 
 
 def test_assets_come_from_any_region_and_are_kept_for_ever(stack: Stack) -> None:
-    put(stack, "singapore", "embedded/far.txt", b"from far")
+    put(stack, "singapore", FAR, b"from far")
 
-    found = httpx.get(f"{stack.front}/assets/embedded/far.txt")
-    head = httpx.head(f"{stack.front}/assets/embedded/far.txt")
+    found = httpx.get(f"{stack.front}/assets/{FAR}")
+    head = httpx.head(f"{stack.front}/assets/{FAR}")
 
     assert (found.status_code, found.text) == (200, "from far")
     assert found.headers["Content-Type"] == "text/plain"
@@ -108,23 +110,50 @@ def test_assets_come_from_any_region_and_are_kept_for_ever(stack: Stack) -> None
     ("method", "path"),
     [
         ("GET", "/assets/"),
-        ("GET", "/assets/embedded/"),
-        ("GET", "/assets/none.png"),
+        ("GET", "/assets/sha256/"),
+        ("GET", f"/assets/{asset_key(b'never stored', '.png')}"),
         ("GET", "/assets/?list-type=2"),
+        ("GET", "/assets/%3flist-type=2"),
+        ("GET", "/assets/%3Fversions="),
+        ("GET", "/assets/%253flist-type=2"),
+        ("GET", f"/assets/{FAR}%3facl"),
+        ("GET", f"/assets/{FAR}%0a"),
+        ("GET", f"/assets/{FAR}/"),
+        ("GET", f"/assets/{FAR.upper()}"),
+        ("GET", "/assets/embedded/other.txt"),
         ("GET", "/assets/%2e%2e/anyport-backups-taiwan/secret.txt"),
-        ("POST", "/assets/embedded/far.txt"),
-        ("PUT", "/assets/embedded/far.txt"),
-        ("DELETE", "/assets/embedded/far.txt"),
+        ("GET", "/assets/%2e%2e%2fanyport-backups-taiwan%2fsecret.txt"),
+        ("POST", f"/assets/{FAR}"),
+        ("PUT", f"/assets/{FAR}"),
+        ("DELETE", f"/assets/{FAR}"),
     ],
 )
 def test_assets_show_files_only(stack: Stack, method: str, path: str) -> None:
-    put(stack, "singapore", "embedded/far.txt", b"from far")
+    put(stack, "singapore", FAR, b"from far")
+    for region in stack.regions:
+        put(stack, region, "embedded/other.txt", b"of no public name")
 
     refused = httpx.request(method, f"{stack.front}{path}")
 
     assert refused.status_code == 404
-    assert "Cache-Control" not in refused.headers or "immutable" not in refused.text
-    assert httpx.get(f"{stack.front}/assets/embedded/far.txt").text == "from far"
+    assert "immutable" not in refused.headers.get("Cache-Control", "")
+    assert "ListBucketResult" not in refused.text
+    assert httpx.get(f"{stack.front}/assets/{FAR}").text == "from far"
+
+
+def test_asset_is_named_by_its_path_alone(stack: Stack) -> None:
+    put(stack, "singapore", FAR, b"from far")
+    headers = {
+        "Host": "anyport-backups-taiwan.s3.amazonaws.com",
+        "X-Amz-Target": "DynamoDB_20120810.ListTables",
+        "Content-Type": "application/x-amz-json-1.0",
+    }
+
+    found = httpx.request(
+        "GET", f"{stack.front}/assets/{FAR}?acl&list-type=2", headers=headers, content=b"{}"
+    )
+
+    assert (found.status_code, found.text) == (200, "from far")
 
 
 def put(stack: Stack, region: str, key: str, body: bytes) -> None:
