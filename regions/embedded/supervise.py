@@ -93,8 +93,8 @@ def _stores(plan: Plan, region: str) -> Iterable[Program]:
         [PYTHON, "-m", "regions.embedded.postgres_node", region],
         region,
         plan.port("postgres", region),
-        # Beside a promoted standby an old primary is a split brain: people, or the failover,
-        # decide when a dead server returns, and then as what (see `postgres_node`).
+        # Beside a promoted standby an old primary is a split brain. The watch restarts a dead
+        # node when another one accepts writes, so that it can only follow (see `Watch._rejoin`).
         restart=False,
         stop_signal="INT",  # fast shutdown; TERM would wait for every client
         stop_seconds=20,

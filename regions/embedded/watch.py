@@ -4,7 +4,7 @@ import json
 import time
 from typing import Any
 
-from regions.embedded import postgres, valkey
+from regions.embedded import postgres, postgres_client, valkey
 from regions.embedded.plan import Plan, write_atomically
 from regions.embedded.ports import LOOPBACK
 from regions.embedded.processes import Identity, is_alive
@@ -13,6 +13,7 @@ from regions.embedded.supervise import Program, State, Supervisor
 
 _RECHECK = 5.0  # seconds between questions to supervisord while every known pid lives
 _RETRY_FATAL = 10.0  # seconds before what supervisord gave up on is tried again
+_REJOIN_AFTER = 2.0  # seconds in which what a killed PostgreSQL server forked ends, too
 
 
 class Watch:
@@ -73,17 +74,42 @@ class Watch:
             return f"{_title(part)} died and was restarted (process {state.pid}). Log: {log}"
         if part.restart:
             return f"{_title(part)} died; it is being restarted. Log: {log}"
-        return f"{_title(part)} died, and is not restarted by itself. Log: {log}"
+        return f"{_title(part)} died; it returns as a standby, if there is a writer. Log: {log}"
 
     def _retry(self, part: Program, state: State) -> None:
         """supervisord gives up after a few quick deaths; we go on trying, slowly."""
-        if state.state != "FATAL" or not part.restart:
+        if not part.restart:
+            self._rejoin(part, state)
+            return
+        if state.state != "FATAL":
             self._retry_at.pop(part.key, None)
             return
         now = time.monotonic()
         due = self._retry_at.setdefault(part.key, now + _RETRY_FATAL)
         if now >= due:
             self._screen.warn(f"{_title(part)} keeps dying. Log: {self._plan.log(part.key)}")
+            self._supervisor.start(part.key)
+            self._retry_at[part.key] = now + _RETRY_FATAL
+
+    def _rejoin(self, part: Program, state: State) -> None:
+        """Start a dead PostgreSQL node when it can only become a standby.
+
+        Commits wait for one standby: were none to return, the second loss would stop them all.
+        A dead writer stays dead until another node accepts writes in its place. What was stopped
+        in good order stays away, too.
+        """
+        if state.state not in {"EXITED", "FATAL"}:
+            self._retry_at.pop(part.key, None)
+            return
+        now = time.monotonic()
+        if now < self._retry_at.setdefault(part.key, now + _REJOIN_AFTER):
+            return
+        # `postgres_node` elects by the same rule before it starts the server, and a promotion
+        # cannot be undone meanwhile: the node finds this writer, or a later one.
+        writer = postgres.elect(self._plan)
+        if writer is None or writer.region == part.region:
+            return
+        if postgres_client.accepts_writes(self._plan, writer.region):
             self._supervisor.start(part.key)
             self._retry_at[part.key] = now + _RETRY_FATAL
 
