@@ -31,6 +31,7 @@ from regions.embedded.supervise import Supervisor
 READY_TIMEOUT = 180.0  # seconds; an idle machine takes 20, a busy one ten times as long
 STOP_TIMEOUT = 60.0
 APPLICATION = ("web", "ws", "worker", "beat")
+STORES = ("postgres", "valkey", "sentinel")
 
 
 def wait_until[T](
@@ -102,9 +103,20 @@ class Stack:
         os.kill(pid, sig)
         return pid
 
-    def kill_region(self, region: str, sig: signal.Signals = signal.SIGKILL) -> dict[str, int]:
-        """Signal all of a region's application processes at once, forks included."""
-        pids = {name: self.pid(name, region) for name in APPLICATION}
+    def kill_region(
+        self, region: str, sig: signal.Signals = signal.SIGKILL, *, stores: bool = False
+    ) -> dict[str, int]:
+        """Signal all of a region's application processes at once, forks included.
+
+        With `stores` its PostgreSQL, Valkey and Sentinel too: everything that the region has.
+        """
+        pids = {
+            process["name"]: int(process["pid"])
+            for process in self.description["processes"]
+            if process["region"] == region and (stores or process["name"] in APPLICATION)
+        }
+        expected = {*APPLICATION, *(STORES if stores else ())}
+        assert pids.keys() == expected, f"{region} is not whole: only {sorted(pids)} run"
         family = [
             process
             for pid in pids.values()

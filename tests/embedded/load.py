@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -37,14 +38,16 @@ def _failed(status: int) -> bool:
     return status == 0 or status >= 500
 
 
+# Answered with 200 and 405, from Django, without any store.
+LIVE = (("GET", "/health/live"), ("POST", "/health/live"))
+
+
 class Load:
-    """GET and POST in turn from one thread an address, about fifty requests a second each.
+    """Requests in turn from one thread an address, at most fifty a second each."""
 
-    `/health/live` answers GET with 200 and POST with 405, from Django, without any store.
-    """
-
-    def __init__(self, *addresses: str) -> None:
+    def __init__(self, *addresses: str, requests: Sequence[tuple[str, str]] = LIVE) -> None:
         self.accounts = {address: Account() for address in addresses}
+        self._requests = requests
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._ask, args=(a,)) for a in addresses]
 
@@ -71,9 +74,9 @@ class Load:
         account = self.accounts[address]
         with httpx.Client(base_url=address, timeout=5) as client:
             while not self._stop.wait(0.02):
-                method = "POST" if len(account.answers) % 2 else "GET"
+                method, path = self._requests[len(account.answers) % len(self._requests)]
                 try:
-                    status = client.request(method, "/health/live").status_code
+                    status = client.request(method, path).status_code
                 except httpx.HTTPError:
                     status = 0
                 account.answers.append((time.monotonic(), status))
