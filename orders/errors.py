@@ -17,6 +17,10 @@ class NotForSale(ShopError):
         self.name = name
 
 
+class CartChanged(ShopError):
+    """The cart holds something else than the shopper was shown."""
+
+
 class TotalChanged(ShopError):
     """The order would cost something else than the shopper was shown."""
 

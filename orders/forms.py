@@ -16,8 +16,8 @@ from shop.money import Money
 class CheckoutForm(PostalForm):
     """One page: contact, address, delivery, payment, and what makes the button safe.
 
-    `key` names this order (idempotency); `currency` and `total_*` are what the shopper was
-    shown, so that nothing else is charged silently.
+    `key` names this order (idempotency); `cart_version`, `currency` and `total_*` are what the
+    shopper was shown, so that nothing else is sent or charged silently.
     """
 
     email = forms.EmailField(
@@ -31,6 +31,7 @@ class CheckoutForm(PostalForm):
     payment_method = forms.ChoiceField(choices=Order.Payment, widget=forms.RadioSelect)
     save_address = forms.BooleanField(required=False)
     key = forms.UUIDField(widget=forms.HiddenInput)
+    cart_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
     currency = forms.CharField(max_length=3, required=False, widget=forms.HiddenInput)
     total_standard = forms.IntegerField(required=False, widget=forms.HiddenInput)
     total_express = forms.IntegerField(required=False, widget=forms.HiddenInput)
@@ -54,6 +55,11 @@ class CheckoutForm(PostalForm):
         cleaned: dict[str, Any] = self.cleaned_data
         amount = cleaned.get(f"total_{cleaned['delivery_method']}")
         return Money(-1 if amount is None else amount, cleaned["currency"])
+
+    def shown_version(self) -> int:
+        """That of the cart the page listed; one that no cart has if it did not say."""
+        version: int | None = self.cleaned_data["cart_version"]
+        return -1 if version is None else version
 
     def details(self, *, currency: str) -> OrderDetails:
         """What was typed, to be paid in `currency`."""

@@ -39,6 +39,7 @@ CHECKOUT: Final = ADDRESS | {
     "delivery_method": "standard",
     "payment_method": "invoice",
     "key": str(uuid4()),
+    "cart_version": "1",
     "currency": "TWD",
     "total_standard": "1370",
     "total_express": "1540",

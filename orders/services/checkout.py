@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from orders.delivery import delivery_price
-from orders.errors import EmptyCart, NotForSale, TotalChanged
+from orders.errors import CartChanged, EmptyCart, NotForSale, TotalChanged
 from orders.models import Order, OrderLine, OrderStatusChange
 from shop.models import Cart, CartLine, Customer, Price
 from shop.money import Money
@@ -44,17 +44,21 @@ def place_order(
     customer: Customer | None,
     details: OrderDetails,
     expected: Money | None = None,
+    cart_version: int | None = None,
 ) -> Order:
     """Turn the cart into an order.
 
-    Call it inside `idempotent(...)`. Raises EmptyCart, NotForSale, OutOfStock, and TotalChanged
-    when it would not cost what the shopper was shown (`expected`); then nothing has changed.
+    Call it inside `idempotent(...)`. Raises EmptyCart, NotForSale, OutOfStock; CartChanged and
+    TotalChanged when it would not hold or cost what the shopper was shown (`cart_version`,
+    `expected`); then nothing has changed.
     The cart is read under its lock, so that a second tab finds it empty.
     """
     cart = Cart.objects.select_for_update().filter(pk=cart.pk).first() if cart else None
     lines = list(cart.lines.select_related("variant__product")) if cart else []
     if cart is None or not lines:
         raise EmptyCart
+    if cart_version is not None and cart.version != cart_version:
+        raise CartChanged
     priced = _price_lines(lines, details.currency)
     allocate_stock({line.variant_id: line.quantity for line in lines})
     order = _write_order(priced, customer, details)

@@ -27,17 +27,29 @@ def submit_checkout(
     customer: Customer | None,
     details: OrderDetails,
     expected: Money,
+    cart_version: int,
     save_address: bool = False,
 ) -> str:
     """Place the order, or find the one that this key placed before. Returns its number.
 
     Raises what `place_order` and `idempotent` raise; then nothing has changed.
     """
-    content = {**asdict(details), "expected": expected.as_json(), "save": save_address}
+    content = {
+        **asdict(details),
+        "cart_version": cart_version,
+        "expected": expected.as_json(),
+        "save": save_address,
+    }
     with idempotent(owner=owner, key=key, content=content, wait_ms=WAIT_MS) as attempt:
         if attempt.replay:
             return _number_in(attempt.replay.body)
-        order = place_order(cart=cart, customer=customer, details=details, expected=expected)
+        order = place_order(
+            cart=cart,
+            customer=customer,
+            details=details,
+            expected=expected,
+            cart_version=cart_version,
+        )
         if customer and save_address:
             add_address(customer=customer, fields=_postal_fields(details))
         attempt.answer(303, json.dumps({"number": order.number}).encode())

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from orders.delivery import delivery_quotes
+from orders.errors import CartChanged
 from orders.forms import CheckoutForm, first_values
 from orders.idempotency import IdempotencyError, KeyReused, StillRunning, idempotency_owner
 from orders.queries import remember_order
@@ -56,6 +57,7 @@ def _submit(request: HttpRequest) -> HttpResponse:
             customer=_customer(request),
             details=form.details(currency=current_currency(request)),
             expected=form.expected(),
+            cart_version=form.shown_version(),
             save_address=form.cleaned_data["save_address"],
         )
     except (ShopError, IdempotencyError) as error:
@@ -78,6 +80,8 @@ def _declined(
         placed = order_placed_with(owner=idempotency_owner(request), key=key)
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return _page(request, form, error=error, placed=placed, status=status)
+    if isinstance(error, CartChanged):  # what is ordered next is another order
+        return _page(request, form, error=error, status=HTTPStatus.CONFLICT)
     return _page(request, form, key=key, error=error, status=HTTPStatus.CONFLICT)
 
 

@@ -90,6 +90,43 @@ def test_another_total_asks_before_it_is_charged(shopper: Client, variant: Varia
     assert Order.objects.get().total_amount == 2880
 
 
+def test_another_item_at_the_same_price_asks_before_it_is_ordered(
+    shopper: Client, variant: Variant
+) -> None:
+    other = make_product(name="Rain Hat", amount=1290).variants.get()
+    fields = hidden(shopper.get(CHECKOUT)) | TYPED
+    shopper.post(f"/cart/items/{variant.sku}/", {"quantity": "0"})
+    add(shopper, other, 2)
+
+    response = shopper.post(CHECKOUT, fields)
+
+    shown = hidden(response)
+    assert response.status_code == HTTPStatus.CONFLICT
+    assert "Your cart has changed since you opened this page." in text_of(response)
+    assert "2 × Rain Hat" in text_of(response)
+    assert "12 Harbour Road" in text_of(response)
+    assert shown["total_standard"] == fields["total_standard"]
+    assert shown["key"] != fields["key"]
+    assert Order.objects.count() == IdempotencyRecord.objects.count() == 0
+
+    confirmed = shopper.post(CHECKOUT, TYPED | shown)
+
+    assert confirmed.status_code == HTTPStatus.SEE_OTHER
+    assert Order.objects.get().lines.get().sku == other.sku
+    assert shopper.post(CHECKOUT, TYPED | shown).headers["Location"] == confirmed["Location"]
+    assert Order.objects.count() == 1
+
+
+@pytest.mark.parametrize("version", ["", "-1", "9" * 30])
+def test_a_page_that_shows_no_cart_of_today_asks(shopper: Client, version: str) -> None:
+    fields = hidden(shopper.get(CHECKOUT)) | TYPED | {"cart_version": version}
+
+    response = shopper.post(CHECKOUT, fields)
+
+    assert response.status_code == HTTPStatus.CONFLICT
+    assert shopper.post(CHECKOUT, TYPED | hidden(response)).status_code == HTTPStatus.SEE_OTHER
+
+
 @pytest.mark.parametrize("change", [{"delivery_method": "express"}, {"payment_method": "invoice"}])
 def test_the_total_of_the_chosen_delivery_counts(shopper: Client, change: dict[str, str]) -> None:
     response = shopper.post(CHECKOUT, hidden(shopper.get(CHECKOUT)) | TYPED | change)
@@ -208,6 +245,7 @@ def test_a_wrong_field_is_named_and_nothing_typed_is_lost(
         {"total_standard": ""},
         {"total_standard": "9" * 30},
         {"currency": "\x00"},
+        {"cart_version": "x"},
     ],
 )
 def test_a_tampered_total_orders_nothing(shopper: Client, change: dict[str, str]) -> None:
