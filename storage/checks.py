@@ -1,7 +1,8 @@
 """Operators' checks of Redis, S3 and DynamoDB."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
 from uuid import uuid4
@@ -9,17 +10,20 @@ from uuid import uuid4
 from django.conf import settings
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from regions.checks import place
-from regions.checkup import Answer, Degraded, Probe, probes
+from regions.checkup import Answer, Degraded, Finding, Probe, State, conclusion, probes
 from regions.regions import Region, all_regions
 from storage.buckets import bucket_name
 from storage.clients import dynamodb, s3
 from storage.tables import slots_table
 
 _REDIS_IMPACT: Final = "Pages without a session still show; log-in, carts and live updates wait."
+_COPY_IMPACT: Final = "Nothing: one copy fewer. Too few, and the primary refuses writes."
+_ROLES: Final = {"master": "the primary", "slave": "a replica"}
 _OPTIONS: Final[dict[str, Any]] = {
     "socket_connect_timeout": 0.5,
     "socket_timeout": 1.0,
@@ -57,11 +61,11 @@ def redis() -> Iterator[Probe]:
     )
     if settings.REDIS_SENTINELS:
         yield Probe(
-            "Redis replicas",
-            "as Sentinels see them",
-            _ask_replicas,
-            impact="Nothing: one copy fewer. Too few, and the primary refuses writes.",
-            advice="Read the named replica's log.",
+            "Redis nodes",
+            "as Sentinels know them",
+            _ask_nodes,
+            impact="Unknown: nobody says which nodes there are.",
+            advice="See Sentinel.",
         )
 
 
@@ -107,24 +111,57 @@ def _ask_primary() -> Answer:
     return Answer(f"takes writes, {info['connected_slaves']} replicas connected")
 
 
-def _ask_replicas() -> Answer:
+def _ask_nodes() -> Answer:
+    """Every node is asked by itself, all at once; what it said is told by `redis_nodes`."""
+    known = _known_nodes()
+    with ThreadPoolExecutor(max_workers=len(known)) as pool:
+        said = list(pool.map(lambda node: _ask_node(*node), known))
+    return Answer(f"{len(known)} known", {"nodes": said})
+
+
+def _known_nodes() -> list[tuple[str, int, str]]:
+    """Host, port and role of the primary and of its replicas, lost ones too."""
     sentinel = next(iter(_answering_sentinels()))
+    primary: Any = sentinel.sentinel_master(settings.REDIS_MASTER_NAME)
     replicas = sentinel.sentinel_slaves(settings.REDIS_MASTER_NAME)
-    lost = [
-        place(f"{replica['ip']}:{replica['port']}")
-        for replica in replicas
-        if replica["is_sdown"] or replica["master-link-status"] != "ok"
+    return [
+        (primary["ip"], primary["port"], "master"),
+        *((replica["ip"], replica["port"], "slave") for replica in replicas),
     ]
-    if lost:
-        raise ConnectionError(f"{len(lost)} of {len(replicas)} lost: {', '.join(lost)}")
-    return Answer(f"{len(replicas)} in step with the primary")
+
+
+def _ask_node(host: str, port: int, role: str) -> Finding:
+    finding = partial(
+        Finding,
+        "Redis node",
+        place(f"{host}:{port}"),
+        impact=_REDIS_IMPACT if role == "master" else _COPY_IMPACT,
+        advice=f"valkey-cli -h {host} -p {port} INFO replication; then read that node's log.",
+    )
+    try:
+        with Redis(host=host, port=port, retry=_no_retry(), **_OPTIONS) as node:
+            info: dict[str, Any] = node.info("replication")
+    except (OSError, RedisError) as error:
+        return finding(State.FAILING, f"{_ROLES[role]}: {error}")
+    if info["role"] != role:
+        detail = f"says it is {_ROLES[info['role']]}, Sentinels say {_ROLES[role]}"
+        return finding(State.DEGRADED, detail)
+    if role == "slave" and info["master_link_status"] != "up":
+        return finding(State.DEGRADED, "replica that receives nothing from the primary")
+    return Finding("Redis node", place(f"{host}:{port}"), State.OK, _ROLES[role])
+
+
+@conclusion
+def redis_nodes(findings: Sequence[Finding]) -> Iterator[Finding]:
+    for finding in findings:
+        yield from finding.data.get("nodes", ())
 
 
 def _answering_sentinels() -> Iterator[Redis]:
     for sentinel in _sentinels().sentinels:
         try:
             sentinel.ping()
-        except (OSError, ConnectionError):
+        except (OSError, RedisError):
             continue
         yield sentinel
     raise ConnectionError("no Sentinel answers")

