@@ -5,8 +5,9 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from django.contrib.auth import SESSION_KEY
 from django.core import mail
-from django.db import OperationalError, connection
+from django.db import connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -14,7 +15,7 @@ from orders.models import Order
 from orders.queries import SESSION_ORDERS
 from shop.models import Cart, CartLine, Customer, Product, Variant
 from shop.models.cart import MAX_QUANTITY
-from shop.services.cart import SESSION_CART, SESSION_COUNT, merge_guest_cart
+from shop.services.cart import SESSION_CART, SESSION_COUNT
 from tests.factories import make_cart, make_customer, make_order, make_product
 
 pytestmark = pytest.mark.django_db(databases=["default", "replica"])
@@ -178,12 +179,12 @@ def test_what_was_withdrawn_joins_too_and_log_in_works(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_cart_that_cannot_join_now_stays_the_sessions(client: Client) -> None:
+def test_a_log_in_that_fails_over_the_cart_leaves_it_to_the_guest() -> None:
     """Another transaction holds the guest's cart for longer than the merge waits."""
+    client = Client(raise_request_exception=False)
     customer = make_customer()
     variant = make_product().variants.get()
     add(client, variant, 2)
-    session = client.session
     other = connection.copy()
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '100ms'")
@@ -192,16 +193,18 @@ def test_a_cart_that_cannot_join_now_stays_the_sessions(client: Client) -> None:
         other.set_autocommit(False)
         with other.cursor() as cursor:
             cursor.execute("SELECT 1 FROM shop_cart FOR UPDATE")
-        with pytest.raises(OperationalError):
-            merge_guest_cart(session=session, customer=customer)
-        assert SESSION_CART in session
+        failed = log_in(client, customer)
     finally:
         other.rollback()
         other.close()
         connection.close()
 
-    merge_guest_cart(session=session, customer=customer)
-    assert SESSION_CART not in session
+    assert failed.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert SESSION_CART in client.session
+    assert client.session[SESSION_COUNT] == 2
+    assert SESSION_KEY not in client.session
+    log_in(client, customer)
+    assert SESSION_CART not in client.session
     assert units(customer) == {variant.sku: 2}
 
 
