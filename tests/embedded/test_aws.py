@@ -5,6 +5,7 @@ import pickle
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-BUCKET = "embedded-durable"
-TABLE = "embedded-durable"
+# Names of this run: a stack that is kept between runs keeps what they hold.
+BUCKET = TABLE = f"embedded-durable-{uuid4().hex[:12]}"
 
 
 @pytest.fixture(scope="module")
