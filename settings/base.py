@@ -255,8 +255,9 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 _aws_endpoint = env_str("AWS_ENDPOINT_URL", "")
 S3_ENDPOINT_URL = env_str("AWS_ENDPOINT_URL_S3", _aws_endpoint) or None
 DYNAMODB_ENDPOINT_URL = env_str("AWS_ENDPOINT_URL_DYNAMODB", _aws_endpoint) or None
-AWS_CONNECT_TIMEOUT = 1  # seconds, each of at most two tries
-AWS_READ_TIMEOUT = 2
+# Seconds, each of at most two tries. Requests wait for DynamoDB when Redis is gone.
+AWS_TIMEOUTS = {"connect_timeout": 1.0, "read_timeout": 2.0}
+DYNAMODB_TIMEOUTS = {"connect_timeout": 0.5, "read_timeout": 1.0}
 # Where browsers reach the public bucket: the CDN, or locally the front door.
 ASSETS_URL = env_str("ASSETS_URL", "/assets/")
 if "://" in ASSETS_URL:

@@ -1,6 +1,8 @@
 """Every boto3 client: lazy, one a process and AWS region, with explicit time-outs."""
 
+from collections.abc import Mapping
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -14,37 +16,56 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def boto_config(**extra: Any) -> Config:
+_making = Lock()
+
+
+def boto_config(timeouts: Mapping[str, float] | None = None, **extra: Any) -> Config:
+    """`timeouts` are those of AWS unless given."""
     return Config(
         retries={"total_max_attempts": 2, "mode": "standard"},
-        connect_timeout=settings.AWS_CONNECT_TIMEOUT,
-        read_timeout=settings.AWS_READ_TIMEOUT,
+        connect_timeout=(timeouts or settings.AWS_TIMEOUTS)["connect_timeout"],
+        read_timeout=(timeouts or settings.AWS_TIMEOUTS)["read_timeout"],
         **extra,
     )
 
 
 @cache
-def s3(where: Region) -> "S3Client":
-    """S3 in the given region. Calls raise botocore's `BotoCoreError` or `ClientError`."""
-    # A session of its own: boto3's default session is not safe to create clients from in threads.
-    return boto3.session.Session().client(
-        "s3",
-        region_name=where.aws_region,
-        endpoint_url=settings.S3_ENDPOINT_URL,
-        config=boto_config(s3={"addressing_style": "path" if settings.S3_ENDPOINT_URL else "auto"}),
-    )
+def _session() -> boto3.session.Session:
+    """One a process: every further client then takes 20 ms and not 150, and 6 MB less.
+
+    A session is not safe to create clients from in threads, hence `_making`; the clients are
+    safe to use in them.
+    """
+    return boto3.session.Session()
 
 
 @cache
-def dynamodb() -> "DynamoDBClient":
+def s3(where: Region) -> "S3Client":
+    """S3 in the given region. Calls raise botocore's `BotoCoreError` or `ClientError`."""
+    with _making:
+        return _session().client(
+            "s3",
+            region_name=where.aws_region,
+            endpoint_url=settings.S3_ENDPOINT_URL,
+            config=boto_config(
+                s3={"addressing_style": "path" if settings.S3_ENDPOINT_URL else "auto"}
+            ),
+        )
+
+
+@cache
+def dynamodb(*, patient: bool = False) -> "DynamoDBClient":
     """DynamoDB in the coordination region: leases and slots must have one truth.
 
     Global tables resolve writes of two regions by the last one, so a conditional write could
-    succeed in both.
+    succeed in both. Requests wait for it, so its time-outs are short; making a table may take
+    longer, and is for `patient` callers. A call that timed out may have been carried out, and
+    is sent once more: conditions must stand that. Raises as `s3` does.
     """
-    return boto3.session.Session().client(
-        "dynamodb",
-        region_name=region(settings.COORDINATION_REGION).aws_region,
-        endpoint_url=settings.DYNAMODB_ENDPOINT_URL,
-        config=boto_config(),
-    )
+    with _making:
+        return _session().client(
+            "dynamodb",
+            region_name=region(settings.COORDINATION_REGION).aws_region,
+            endpoint_url=settings.DYNAMODB_ENDPOINT_URL,
+            config=boto_config(settings.AWS_TIMEOUTS if patient else settings.DYNAMODB_TIMEOUTS),
+        )
