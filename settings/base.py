@@ -72,11 +72,12 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "sessions_ext.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "sessions_ext.tokens.token_middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -202,7 +203,11 @@ if not REDIS_URL and not REDIS_SENTINELS:
 REDIS_MASTER_NAME = env_str("REDIS_MASTER_NAME", "anyport")
 REDIS_LOCAL_URL = env_str("REDIS_LOCAL_URL", REDIS_URL)
 REDIS_DB = env_int("REDIS_DB", 0)
-REDIS_TIMEOUTS = {"socket_connect_timeout": 0.5, "socket_timeout": 2.0}  # seconds
+# Seconds. Those of requests, of reads from the local replica, and of the broker and the sockets,
+# whose blocking reads last a second when nothing is amiss.
+REDIS_REQUEST_TIMEOUTS = {"socket_connect_timeout": 0.5, "socket_timeout": 1.0}
+REDIS_LOCAL_TIMEOUTS = {"socket_connect_timeout": 0.2, "socket_timeout": 0.3}
+REDIS_TIMEOUTS = {"socket_connect_timeout": 0.5, "socket_timeout": 2.0}
 REDIS_SENTINEL_TIMEOUTS = {"socket_connect_timeout": 0.3, "socket_timeout": 0.5}
 
 if REDIS_SENTINELS:
@@ -241,6 +246,12 @@ CHANNEL_LAYERS = {
 
 # --- Sessions (§6) ---------------------------------------------------------------------------
 SESSION_ENGINE = "sessions_ext.engine"
+SESSION_REGION = ANYPORT_REGION
+SESSION_KEY_PREFIX = f"{ANYPORT_NAMESPACE}:session"
+SESSION_REDIS_CLIENT = "storage.redis.redis_primary"
+SESSION_REDIS_REPLICA_CLIENT = "storage.redis.redis_local"
+SESSION_DYNAMODB_CLIENT = "storage.clients.dynamodb"
+SESSION_DYNAMODB_TABLE = f"{ANYPORT_NAMESPACE}-sessions"
 SESSION_COOKIE_NAME = "SESSION"
 SESSION_COOKIE_AGE = 24 * 60 * 60
 SESSION_COOKIE_HTTPONLY = True

@@ -1,37 +1,147 @@
 """The one way to Redis. Every other module asks here for a client.
 
 redis-py retries ten times by default and a retried command may run twice, so retries are
-explicit: few, short, and only for connections that could not be made or were lost.
+explicit: few, short, and only for connections that could not be made or were lost. An answer
+that did not come in time is not waited for again.
+
+Commands, pipelines and scripts pass a circuit breaker (storage/breaker.py), which raises
+`CircuitOpen`, a `redis.exceptions.ConnectionError`, while Redis is gone. Pub/sub does not.
 """
 
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from redis import Redis
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import ConnectionError, TimeoutError
+from redis.client import Pipeline
+from redis.exceptions import (
+    AuthenticationError,
+    ConnectionError,
+    MasterDownError,
+    ReadOnlyError,
+    ResponseError,
+)
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import MasterNotFoundError, Sentinel
+
+from storage.breaker import Circuit, CircuitOpen
+
+_CANNOT_SERVE: Final = ("NOREPLICAS", "MISCONF")
+"""Answers that redis-py has no class for. LOADING is a ConnectionError to it."""
 
 
-def _options() -> dict[str, Any]:
-    return {
-        "db": settings.REDIS_DB,
-        # A new Retry for each pool: it is stateful while it retries.
-        "retry": Retry(ExponentialBackoff(cap=0.2, base=0.02), 2, (ConnectionError, TimeoutError)),
-        **settings.REDIS_TIMEOUTS,
-    }
+class _Reconnect(Retry):
+    """Two more tries 20 and 40 ms later, where they may find something else."""
+
+    def __init__(self) -> None:
+        super().__init__(ExponentialBackoff(cap=0.2, base=0.02), 2, (ConnectionError,))
+
+    def call_with_retry[T](
+        self,
+        do: Callable[[], T],
+        fail: Callable[..., Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,
+    ) -> T:
+        return super().call_with_retry(
+            do, fail, is_retryable or _may_pass_soon, with_failure_count=with_failure_count
+        )
+
+
+def _may_pass_soon(error: Exception) -> bool:
+    """Sentinels that do not answer cost half a second each, and a password stays wrong."""
+    return not isinstance(error, (MasterNotFoundError, AuthenticationError))
+
+
+class _Guarded:
+    """What clients and pipelines share: the circuit of the pool that they use."""
+
+    connection_pool: Any
+
+    @property
+    def circuit(self) -> Circuit:
+        circuit: Circuit = self.connection_pool.circuit
+        return circuit
+
+    def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
+        try:
+            return super().parse_response(connection, command_name, **options)  # type: ignore[misc]
+        except ResponseError as error:
+            if isinstance(error, (ReadOnlyError, MasterDownError)) or str(error).startswith(
+                _CANNOT_SERVE
+            ):
+                self.circuit.trip(error)
+            raise
+
+
+class GuardedPipeline(_Guarded, Pipeline):
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        execute: Callable[..., Any] = super().execute_command
+        if self.watching or args[0] == "WATCH":
+            return self.circuit.call(lambda: execute(*args, **options))
+        return execute(*args, **options)  # queued
+
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        execute = super().execute
+        try:
+            return self.circuit.call(lambda: execute(raise_on_error))
+        except CircuitOpen:
+            if self.connection is not None:  # it watches; asking it to stop would be a wait
+                self.connection.disconnect()  # type: ignore[no-untyped-call]
+                self.watching = False
+            self.reset()
+            raise
+
+
+class GuardedRedis(_Guarded, Redis):
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        execute: Callable[..., Any] = super().execute_command
+        return self.circuit.call(lambda: execute(*args, **options))
+
+    def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> GuardedPipeline:
+        return GuardedPipeline(
+            self.connection_pool, self.response_callbacks, transaction, shard_hint
+        )
+
+
+def _guard(client: Any, name: str, ask: Callable[[Redis], object]) -> GuardedRedis:
+    """Give the client a circuit whose probe is `ask`, over a new connection."""
+    guarded: GuardedRedis = client
+    pool = client.connection_pool
+    unguarded = Redis(connection_pool=pool)
+
+    def probe() -> None:
+        # Those of before lead to a server that may be gone, and each would time out.
+        pool.disconnect(inuse_connections=False)
+        ask(unguarded)
+
+    pool.circuit = Circuit(name, probe)
+    return guarded
+
+
+def _takes_writes(client: Redis) -> object:
+    """Deletes what is not there: changes nothing, but a replica, or a primary that may not
+    write (`min-replicas-to-write`), refuses it."""
+    return client.delete(f"{settings.ANYPORT_NAMESPACE}:never-set")
+
+
+def _options(timeouts: Mapping[str, float]) -> dict[str, Any]:
+    # A new Retry for each pool: it is stateful while it retries.
+    return {"db": settings.REDIS_DB, "retry": _Reconnect(), **timeouts}
 
 
 @cache
-def redis_primary() -> Redis:
+def redis_primary() -> GuardedRedis:
     """The writer's client, one pool a process. Follows the Sentinels through a promotion.
 
     Commands raise `redis.exceptions.RedisError` when nobody could be asked.
     """
+    options = _options(settings.REDIS_REQUEST_TIMEOUTS)
     if not settings.REDIS_SENTINELS:
-        return Redis.from_url(settings.REDIS_URL, **_options())
+        client = GuardedRedis.from_url(settings.REDIS_URL, **options)
+        return _guard(client, "redis-primary", _takes_writes)
     sentinels: Any = Sentinel(  # type: ignore[no-untyped-call]
         settings.REDIS_SENTINELS,
         sentinel_kwargs={
@@ -39,8 +149,22 @@ def redis_primary() -> Redis:
             "retry": Retry(ExponentialBackoff(), 0),
         },
     )
-    client: Redis = sentinels.master_for(settings.REDIS_MASTER_NAME, **_options())
-    return client
+    found = sentinels.master_for(settings.REDIS_MASTER_NAME, redis_class=GuardedRedis, **options)
+    return _guard(found, "redis-primary", _takes_writes)
+
+
+@cache
+def redis_local() -> GuardedRedis | None:
+    """For reads: this region's node, which may be behind, or be the primary itself.
+
+    None where there is no other than `REDIS_URL`. It is near, so it is given less time than the
+    primary, which can be asked instead. Raises as `redis_primary` does.
+    """
+    url = settings.REDIS_LOCAL_URL
+    if not url or url.rstrip("/") == settings.REDIS_URL.rstrip("/"):
+        return None
+    client = GuardedRedis.from_url(url, **_options(settings.REDIS_LOCAL_TIMEOUTS))
+    return _guard(client, "redis-local", Redis.ping)
 
 
 class DjangoRedisConnectionFactory:
