@@ -31,6 +31,7 @@ from orders.numbers import read_number
 from orders.queries import look_up_order, remember_order
 from orders.services.checkout import OrderDetails, place_order
 from shop.api import MoneyOut, Text, cart_router, catalogue_router, session_router
+from shop.api_auth import auth_router
 from shop.countries import COUNTRIES
 from shop.gate import GatedAPI
 from shop.models import Customer
@@ -250,7 +251,11 @@ api = GatedAPI(
         "Products, cart, orders and session. Any region answers; the header `Anyport-Region`"
         " names it. Errors are problems (RFC 9457): `detail` says what to do. A browser sends"
         " the cookie `csrftoken`, which `GET /api/session` sets, back as `X-CSRFToken`; other"
-        " clients only keep their cookies. Amounts are integers in minor units."
+        " clients only keep their cookies. A customer's client may send the token of"
+        " `POST /api/auth/token` as `Authorization: Bearer …` instead, to any region and on the"
+        " WebSocket `/ws/events/`, which is closed with code 4401 when the token ends. A cookie"
+        " beside a token is asked for preferences only, and only if the two belong together."
+        " Amounts are integers in minor units."
     ),
     docs=DocsPage(),
     docs_decorator=require_safe,
@@ -259,6 +264,7 @@ api.add_router("/products", catalogue_router)
 api.add_router("/cart", cart_router)
 api.add_router("/orders", orders_router)
 api.add_router("/session", session_router)
+api.add_router("/auth", auth_router)
 answer_with_problems(api)
 answer_with(api, BadKey, _bad_key)
 answer_with(api, KeyReused, _key_reused)

@@ -16,12 +16,13 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402
 
 from realtime.routing import websocket_urlpatterns  # noqa: E402
+from sessions_ext.bearer import BearerSockets  # noqa: E402
 
+sockets = URLRouter(websocket_urlpatterns)
+browsers = AllowedHostsOriginValidator(CookieMiddleware(SessionMiddleware(sockets)))
 application = ProtocolTypeRouter(
     {
         "http": django_application,
-        "websocket": AllowedHostsOriginValidator(
-            CookieMiddleware(SessionMiddleware(URLRouter(websocket_urlpatterns)))
-        ),
+        "websocket": BearerSockets(sockets, otherwise=browsers),
     }
 )

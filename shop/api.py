@@ -16,12 +16,13 @@ from ninja.errors import HttpError
 from pydantic import AfterValidator, StrictInt, StringConstraints
 
 from regions.routing import reads_replica
+from sessions_ext.bearer import UnkeptSession
 from sessions_ext.engine import SessionStore
 from shop.errors import UnknownSku
 from shop.models import Customer, Product
 from shop.models.cart import MAX_QUANTITY
 from shop.preferences import current_currency, set_currency
-from shop.problems import Problem, invalid
+from shop.problems import Problem, invalid, no_session
 from shop.queries import price_cart
 from shop.queries.catalogue import PAGE_SIZE, make_cards, priced
 from shop.queries.product import product_page
@@ -298,7 +299,7 @@ def read_session(request: HttpRequest) -> dict[str, Any]:
 
 @session_router.patch(
     "",
-    response={200: SessionOut, frozenset({400, 403, 413, 415, 422}): Problem},
+    response={200: SessionOut, frozenset({400, 403, 409, 413, 415, 422}): Problem},
     summary="Change language or currency",
 )
 def change_session(
@@ -307,6 +308,8 @@ def change_session(
     """The language is kept in the cookie that the pages' own switch uses."""
     if not wish.language and not wish.currency:
         return invalid({"detail": "Send `language`, `currency` or both.", "pointer": "#"})
+    if wish.currency and isinstance(request.session, UnkeptSession):
+        return no_session()
     if wish.currency:
         set_currency(request, wish.currency.value)
     if wish.language:

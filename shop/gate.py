@@ -1,7 +1,8 @@
 """What every request to the JSON API passes before its endpoint runs.
 
 Ninja's views are exempt from Django's CSRF check, because most API clients are no browsers. But
-a browser adds the session cookie by itself, so whatever a browser sends is checked here.
+a browser adds the session cookie by itself, so whatever a browser sends is checked here. A bearer
+token it never adds by itself: whoever shows one is asked for nothing else.
 """
 
 from collections.abc import Callable
@@ -9,14 +10,17 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any, Final, cast
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import add_never_cache_headers
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
+from sessions_ext.bearer import bearer_of, signed_in_by
+from sessions_ext.tokens import TokenRefused, verify
 from shop.problems import MEDIA_TYPE as PROBLEM
-from shop.problems import method_not_allowed, not_found, problem
+from shop.problems import method_not_allowed, not_found, problem, token_refused
 
 type View = Callable[..., HttpResponseBase]
 
@@ -24,6 +28,8 @@ SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 BROWSER_HEADERS: Final = ("Origin", "Sec-Fetch-Site", "Referer")
 """A page cannot make a browser leave all of these out of an unsafe request."""
+TOKEN_VIEW: Final = "create_token"  # noqa: S105 (a name)
+"""URL name of the endpoint that gives tokens. A token gets no other: only its session does."""
 
 
 class GatedAPI(NinjaAPI):
@@ -33,7 +39,10 @@ class GatedAPI(NinjaAPI):
     def urls(self) -> tuple[list[Any], str, str]:
         patterns, app_name, namespace = super().urls
         for pattern in patterns:
-            pattern.callback = gated(cast(View, pattern.callback))
+            view = cast(View, pattern.callback)
+            name = getattr(pattern, "name", None)  # a resolver has none
+            enter = by_cookie if name == TOKEN_VIEW else by_token_or_cookie
+            pattern.callback = gated(enter(view))
         return patterns, app_name, namespace
 
     def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
@@ -43,18 +52,35 @@ class GatedAPI(NinjaAPI):
                 for status, response in operation["responses"].items():
                     if int(status) >= HTTPStatus.BAD_REQUEST:
                         response["content"] = {PROBLEM: response["content"]["application/json"]}
-        return schema
+        return _with_security(schema)
+
+
+def _with_security(schema: OpenAPISchema) -> OpenAPISchema:
+    """Say what identifies a client: a token, the session's cookie, or, for a guest, nothing."""
+    cookie = {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}
+    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    schema["components"]["securitySchemes"] = {"session": cookie, "bearer": bearer}
+    refusal = {
+        "description": "The bearer token is not one of ours, or has ended",
+        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            takes_token = not operation["operationId"].endswith(TOKEN_VIEW)
+            operation["security"] = [{}, {"session": []}, *([{"bearer": []}] * takes_token)]
+            operation["responses"].setdefault(HTTPStatus.UNAUTHORIZED.value, refusal)
+    return schema
 
 
 def gated(view: View) -> View:
-    """Refuse what is not JSON and what another site made a browser send; complete the answer."""
+    """Refuse what is not JSON; complete the answer."""
 
     @wraps(view)
     def gate(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         method = str(request.method)
         if method == "HEAD":
             request.method = "GET"  # endpoints know no other; the server drops the body
-        response = _not_json(request) or _forged(request) or view(request, *args, **kwargs)
+        response = _not_json(request) or view(request, *args, **kwargs)
         request.method = method
         if isinstance(response, HttpResponseNotAllowed):
             allowed = set(response.headers["Allow"].split(", "))
@@ -64,8 +90,37 @@ def gated(view: View) -> View:
             add_never_cache_headers(response)
         return response
 
-    gate.csrf_exempt = True  # type: ignore[attr-defined]  # `_forged` checks instead
+    gate.csrf_exempt = True  # type: ignore[attr-defined]  # `by_cookie` checks instead
     return gate
+
+
+def by_cookie(view: View) -> View:
+    """Refuse what another site made a browser send."""
+
+    @wraps(view)
+    def entrance(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return _forged(request) or view(request, *args, **kwargs)
+
+    return entrance
+
+
+def by_token_or_cookie(view: View) -> View:
+    """Let a request with a token in as that token's user; its cookie then tells nothing of it."""
+    without = by_cookie(view)
+
+    @wraps(view)
+    def entrance(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        text = bearer_of(request.headers.get("Authorization", ""))
+        if text is None:
+            return without(request, *args, **kwargs)
+        try:
+            token = verify(text)
+        except TokenRefused as error:
+            return token_refused(request, error)
+        with signed_in_by(request, token):
+            return view(request, *args, **kwargs)
+
+    return entrance
 
 
 def _not_json(request: HttpRequest) -> HttpResponse | None:

@@ -16,6 +16,7 @@ from django.template.defaultfilters import filesizeformat
 from ninja import NinjaAPI, Schema
 from ninja.errors import HttpError, Throttled, ValidationError
 
+from sessions_ext.tokens import TokenEnded, TokenForeign, TokenOfNobody, TokenRefused
 from shop.errors import OutOfStock, UnknownSku
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -82,6 +83,16 @@ def invalid(*errors: dict[str, str]) -> HttpResponse:
     )
 
 
+def no_session() -> HttpResponse:
+    """409 for a token without its cookie: there is nowhere to keep a choice."""
+    return problem(
+        HTTPStatus.CONFLICT,
+        "A currency is kept in a session, and a token alone has none. Nothing was changed. Send"
+        " the cookie that came with the token along.",
+        kind="no-session",
+    )
+
+
 def answer_with[E: Exception](
     api: NinjaAPI, error: type[E], handler: Callable[[HttpRequest, E], HttpResponse]
 ) -> None:
@@ -100,6 +111,7 @@ def answer_with_problems(api: NinjaAPI) -> None:
     answer_with(api, UnreadablePostError, _cut_short)
     answer_with(api, UnknownSku, _unknown_sku)
     answer_with(api, OutOfStock, _out_of_stock)
+    answer_with(api, TokenRefused, token_refused)
 
 
 def _pass_on(request: HttpRequest, error: Exception) -> HttpResponse:
@@ -142,6 +154,31 @@ def _too_large(request: HttpRequest, error: Exception) -> HttpResponse:
 def _cut_short(request: HttpRequest, error: Exception) -> HttpResponse:
     return problem(
         HTTPStatus.BAD_REQUEST, "The body ended too early. Nothing was changed. Send it again."
+    )
+
+
+REFUSALS: Final[dict[type[TokenRefused], tuple[str, str]]] = {
+    TokenEnded: ("token-ended", "This token has ended. Get a new one from POST /api/auth/token."),
+    TokenForeign: (
+        "token-invalid",
+        "This is no token of ours, or it was altered. Get one from POST /api/auth/token.",
+    ),
+    TokenOfNobody: (
+        "token-revoked",
+        "The account of this token is closed, or its password was changed. Log in again with"
+        " POST /api/auth/token.",
+    ),
+}
+
+
+def token_refused(request: HttpRequest, error: TokenRefused) -> HttpResponse:
+    """As RFC 6750 has it."""
+    kind, detail = REFUSALS[type(error)]
+    return problem(
+        HTTPStatus.UNAUTHORIZED,
+        f"{detail} Nothing was changed.",
+        kind=kind,
+        headers={"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{detail}"'},
     )
 
 

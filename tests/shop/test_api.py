@@ -414,6 +414,7 @@ def test_openapi_describes_every_endpoint(guest: Client) -> None:
         "/api/orders": ["post"],
         "/api/orders/{number}": ["get"],
         "/api/session": ["get", "patch"],
+        "/api/auth/token": ["post"],
     }
     refusal = schema["paths"]["/api/cart/items"]["post"]["responses"]["404"]
     assert list(refusal["content"]) == ["application/problem+json"]

@@ -1,0 +1,378 @@
+"""Tokens: made, verified by anybody with the keys, refused when anything about them is wrong."""
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.test import override_settings
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from sessions_ext import tokens
+from sessions_ext.bearer import UnkeptSession, bearer_of
+from sessions_ext.conf import AUTH_TOKEN, conf
+from sessions_ext.tokens import (
+    Token,
+    TokenEnded,
+    TokenForeign,
+    TokenOfNobody,
+    TokenRefused,
+    check_token_age,
+    current_token,
+    mint,
+    user_of,
+    verify,
+)
+from tests.factories import make_customer
+
+OLD, NEW, OTHER = b"o" * 32, b"n" * 32, b"x" * 32
+
+
+@contextmanager
+def clock_behind(seconds: float) -> Iterator[None]:
+    """Tokens that are minted inside were minted so many seconds ago."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokens, "time", SimpleNamespace(time=lambda: time.time() - seconds))
+        yield
+
+
+def make_token(*, ago: float = 0, **changes: str) -> Token:
+    names = {"user_id": "7", "session_id": "s" * 32, "password_hash": "hash"}
+    with clock_behind(ago):
+        return mint(**names | changes)
+
+
+def claims_of(token: Token) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(token.text, options={"verify_signature": False})
+    return claims
+
+
+def signed(key: Any = None, kid: Any = None, alg: str = "HS256", **changes: Any) -> str:
+    """A token like ours but for the changes; None takes a claim away. `key` None: our own."""
+    claims = claims_of(make_token()) | changes
+    newest, raw = next(iter(conf.keys.items()))
+    return jwt.encode(
+        {name: value for name, value in claims.items() if value is not None},
+        tokens._signing_key(raw) if key is None else key,
+        alg,
+        headers={"kid": newest if kid is None else kid},
+    )
+
+
+def without(claim: str) -> str:
+    changes: dict[str, Any] = {claim: None}
+    return signed(**changes)
+
+
+# --- Made and verified ---------------------------------------------------------------------------
+
+
+def test_token_names_user_and_session_and_neither_id_nor_password() -> None:
+    token = make_token()
+
+    assert verify(token.text) == token
+    assert claims_of(token) == {
+        "iss": conf.prefix,
+        "aud": "api",
+        "sub": "7",
+        "sid": token.session,
+        "pwd": token.password,
+        "iat": token.ends_at - 300,
+        "exp": token.ends_at,
+    }
+    assert "s" * 32 not in json.dumps(claims_of(token))
+    assert "hash" not in json.dumps(claims_of(token))
+    assert token.text not in repr(token)
+
+
+def test_key_is_not_the_one_that_seals_sessions() -> None:
+    kid = jwt.get_unverified_header(make_token().text)["kid"]
+
+    with pytest.raises(jwt.InvalidSignatureError):
+        jwt.decode(make_token().text, settings.SESSION_KEYS[kid], ["HS256"], audience="api")
+
+
+def test_rotated_ring_signs_with_the_new_key_and_verifies_the_old() -> None:
+    with override_settings(SESSION_KEYS={"a": OLD}):
+        before = make_token()
+    with override_settings(SESSION_KEYS={"b": NEW, "a": OLD}):
+        during = make_token()
+        assert verify(before.text) == before
+    with override_settings(SESSION_KEYS={"b": NEW}):
+        assert verify(during.text) == during
+        with pytest.raises(TokenForeign):
+            verify(before.text)
+
+    assert [jwt.get_unverified_header(token.text)["kid"] for token in (before, during)] == [
+        "a",
+        "b",
+    ]
+
+
+@pytest.mark.parametrize(("ago", "error"), [(299 - 60, None), (301, TokenEnded), (304, TokenEnded)])
+def test_token_ends_after_five_minutes_without_grace(
+    ago: float, error: type[Exception] | None
+) -> None:
+    text = make_token(ago=ago).text
+
+    if error is None:
+        verify(text)
+    else:
+        with pytest.raises(error):
+            verify(text)
+
+
+def test_clock_of_another_region_may_be_a_little_ahead() -> None:
+    verify(make_token(ago=-3).text)
+
+    with pytest.raises(TokenForeign):
+        verify(make_token(ago=-60).text)
+
+
+# --- Refused -------------------------------------------------------------------------------------
+
+
+def rsa_public() -> bytes:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def rsa_signed() -> str:
+    """Another's RSA key under the id of ours."""
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return signed(private, alg="RS256")
+
+
+def unsigned(alg: str) -> str:
+    head, body, _ = signed().split(".")
+    header = {"alg": alg, "typ": "JWT", "kid": jwt.get_unverified_header(signed())["kid"]}
+    head = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
+    return f"{head}.{body}."
+
+
+def with_header(**changes: Any) -> str:
+    """Our signature over our claims, under a header of one's own."""
+    head, body, signature = signed().split(".")
+    header = {"alg": "HS256", "typ": "JWT", **changes}
+    head = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
+    return f"{head}.{body}.{signature}"
+
+
+FORGERIES: dict[str, Any] = {
+    "alg none": lambda: unsigned("none"),
+    "alg None": lambda: unsigned("None"),
+    "alg empty": lambda: unsigned(""),
+    "no signature": lambda: unsigned("HS256"),
+    "HS512 of our key": lambda: signed(alg="HS512"),
+    "RS256 of another key": rsa_signed,
+    "an RSA key as secret": lambda: signed(base64.b64encode(rsa_public())),
+    "another key": lambda: signed(OTHER),
+    "the ring's own key": lambda: signed(next(iter(conf.keys.values()))),
+    "an empty key": lambda: signed(b"\0" * 32),
+    "kid unknown": lambda: signed(kid="nobody"),
+    "kid a path": lambda: signed(kid="../../dev/null"),
+    "kid missing": lambda: with_header(),
+    "kid a list": lambda: with_header(kid=["k"]),
+    "kid a number": lambda: with_header(kid=1),
+    "b64 false": lambda: with_header(kid="k", b64=False, crit=["b64"]),
+    "other audience": lambda: signed(aud="billing"),
+    "several audiences": lambda: signed(aud=["api", "billing"]),
+    "other issuer": lambda: signed(iss="another:session"),
+    "lives too long": lambda: signed(exp=int(time.time()) + 3600),
+    "lives for ever": lambda: signed(exp=10**30),
+    "exp a text": lambda: signed(exp="soon"),
+    "sub a number": lambda: signed(sub=7),
+    "sid a number": lambda: signed(sid=7),
+    **{f"without {claim}": (lambda claim=claim: without(claim)) for claim in tokens.CLAIMS},
+    "nothing": lambda: "",
+    "dots": lambda: "..",
+    "too long": lambda: "a" * 100_000,
+}
+
+
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+@pytest.mark.parametrize("name", FORGERIES)
+def test_forgery_is_foreign(name: str) -> None:
+    with pytest.raises(TokenForeign):
+        verify(FORGERIES[name]())
+
+
+def test_what_the_forgeries_are_made_of_is_accepted_unchanged() -> None:
+    assert verify(signed()).user_id == "7"
+
+
+@examples(deadline=None)
+@given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
+def test_garbage_is_refused_and_never_an_error(text: str) -> None:
+    with pytest.raises(TokenRefused):
+        verify(text)
+
+
+@examples(deadline=None)
+@given(st.data())
+def test_no_character_of_a_token_can_be_changed(data: st.DataObject) -> None:
+    text = make_token().text
+    place = data.draw(st.integers(0, len(text) - 1))
+    other = data.draw(st.characters(codec="ascii").filter(lambda char: char != text[place]))
+
+    with pytest.raises(TokenRefused):
+        verify(text[:place] + other + text[place + 1 :])
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@examples(deadline=None)
+@given(st.dictionaries(st.sampled_from(tokens.CLAIMS), _json, min_size=1))
+def test_claims_of_the_wrong_kind_are_refused_even_under_our_key(changes: dict[str, Any]) -> None:
+    kid, raw = next(iter(conf.keys.items()))
+    body = base64.urlsafe_b64encode(json.dumps(claims_of(make_token()) | changes).encode())
+    text = jwt.api_jws.encode(
+        base64.urlsafe_b64decode(body), tokens._signing_key(raw), "HS256", headers={"kid": kid}
+    )
+
+    try:
+        token = verify(text)
+    except TokenRefused:
+        return
+    assert isinstance(token.user_id, str)
+    assert 0 < token.seconds_left <= 300 + tokens.SKEW
+
+
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [
+        ("Bearer abc", "abc"),
+        ("bearer  abc ", "abc"),
+        ("Bearer", ""),
+        ("Basic YTpi", None),
+        ("", None),
+        ("Bearerabc", None),
+    ],
+)
+def test_bearer_is_read_from_the_header(header: str, token: str | None) -> None:
+    assert bearer_of(header) == token
+
+
+# --- Kept in the session -------------------------------------------------------------------------
+
+
+def signed_in(**changes: Any) -> UnkeptSession:
+    session = UnkeptSession("s" * 32)
+    session.update({SESSION_KEY: "7", HASH_SESSION_KEY: "hash", **changes})
+    session.modified = False
+    return session
+
+
+def test_session_keeps_its_token_without_a_write() -> None:
+    session = signed_in()
+    first = current_token(session)
+    session.modified = False
+
+    again = current_token(session)
+
+    assert again == first
+    assert session[AUTH_TOKEN] == first.text
+    assert session.modified is False
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        lambda: make_token(ago=245).text,
+        lambda: make_token(ago=400).text,
+        lambda: make_token(user_id="8").text,
+        lambda: make_token(session_id="t" * 32).text,
+        lambda: make_token(password_hash="older").text,
+        lambda: signed(OTHER),
+        lambda: "garbage",
+        lambda: None,
+    ],
+    ids=["about to end", "ended", "user", "session", "password", "key", "garbage", "none"],
+)
+def test_session_gets_another_token_when_its_own_will_not_do(kept: Any) -> None:
+    session = signed_in(**{AUTH_TOKEN: kept()})
+
+    token = current_token(session)
+
+    assert (token.user_id, token.session) == ("7", make_token().session)
+    assert token.seconds_left > 290
+    assert session.modified
+
+
+def test_session_of_nobody_has_no_token() -> None:
+    with pytest.raises(KeyError):
+        current_token(UnkeptSession("s" * 32))
+
+
+# --- The user's row ------------------------------------------------------------------------------
+
+
+def token_for(customer: Any) -> Token:
+    return make_token(user_id=str(customer.pk), password_hash=customer.get_session_auth_hash())
+
+
+@pytest.mark.django_db
+def test_user_of_a_token_is_read_from_the_database() -> None:
+    customer = make_customer()
+
+    assert user_of(token_for(customer)) == customer
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("lost", ["deleted", "inactive", "password"])
+def test_user_who_may_no_longer_log_in_is_refused(lost: str) -> None:
+    customer = make_customer()
+    token = token_for(customer)
+    if lost == "deleted":
+        customer.delete()
+    elif lost == "inactive":
+        customer.is_active = False
+        customer.save()
+    else:
+        customer.set_password("lighthouse-keeper")
+        customer.save()
+
+    with pytest.raises(TokenOfNobody):
+        user_of(token)
+
+
+@pytest.mark.django_db
+def test_token_outlives_a_change_of_the_secret_key() -> None:
+    customer = make_customer()
+    token = token_for(customer)
+
+    with override_settings(SECRET_KEY="another" * 8, SECRET_KEY_FALLBACKS=[settings.SECRET_KEY]):
+        assert user_of(token) == customer
+    with override_settings(SECRET_KEY="another" * 8), pytest.raises(TokenOfNobody):
+        user_of(token)
+
+
+# --- The system check ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("age", [301, 86400, 60, 0, -1, "300", None])
+def test_check_refuses_an_age_that_is_too_long_or_no_use(age: object) -> None:
+    with override_settings(SESSION_TOKEN_AGE=age):
+        assert [message.id for message in check_token_age()] == ["sessions_ext.E020"]
+
+
+@pytest.mark.parametrize("age", [61, 300])
+def test_check_accepts_a_short_age(age: int) -> None:
+    with override_settings(SESSION_TOKEN_AGE=age):
+        assert check_token_age() == []
