@@ -227,7 +227,7 @@ else:
 DJANGO_REDIS_CONNECTION_FACTORY = "storage.redis.DjangoRedisConnectionFactory"
 CACHES = {
     "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
+        "BACKEND": "storage.backend.SharedCache",
         "LOCATION": "primary",
         "KEY_PREFIX": ANYPORT_NAMESPACE,
         "OPTIONS": {"SERIALIZER": "django_redis.serializers.json.JSONSerializer"},

@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
+from sessions_ext import health
 from storage.buckets import create_buckets
 from storage.redis import redis_primary
 from storage.tables import create_tables
@@ -44,6 +45,7 @@ def clean_redis() -> Iterator[None]:
     """Each test starts without sessions and cached pages, in the tests' own Redis database."""
     assert settings.REDIS_DB == 1
     redis_primary().flushdb()
+    health.reset()
     yield
 
 

@@ -20,6 +20,7 @@ from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import RedisError
 
 from regions.regions import this_region
+from sessions_ext.errors import SessionsUnavailable
 from shop.problems import problem
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ STORE_LOST: Final = (
     RedisError,
     ConnectionInterrupted,
     BotoCoreError,
+    SessionsUnavailable,
 )
 DETAILS: Final[dict[HTTPStatus, str]] = {
     HTTPStatus.BAD_REQUEST: "The request could not be read. Nothing was changed.",

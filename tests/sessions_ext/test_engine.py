@@ -1,81 +1,169 @@
-"""Sessions in Redis, and what happens when Redis cannot be asked."""
+"""The engine over both stores, and what shoppers are told when neither answers."""
 
-import socket
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 from django.conf import settings
+from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.cache import SessionStore as DjangoCacheStore
-from django.core.cache import caches
-from django.test import Client, override_settings
-from redis.exceptions import RedisError
+from django.test import Client
 
+from sessions_ext import dynamodb_store, keys, redis_store
+from sessions_ext.conf import conf
 from sessions_ext.engine import SessionStore
-from settings.env import HostPort
-from storage.redis import redis_primary
+from sessions_ext.errors import SessionsUnavailable
+from tests.sessions_ext.outage import dynamodb_gone, forget_clients, redis_gone
 
 
 @pytest.fixture
-def redis_gone() -> Iterator[None]:
-    """Every client is pointed at a port where nobody listens."""
-    with closing(socket.socket()) as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        nobody = HostPort("127.0.0.1", reserved.getsockname()[1])
-        with override_settings(REDIS_SENTINELS=[nobody], REDIS_URL=""):
-            _forget_clients()
-            yield
-    _forget_clients()
+def nobody_answers() -> Iterator[None]:
+    with redis_gone(), dynamodb_gone():
+        forget_clients()
+        yield
+    forget_clients()
 
 
-def _forget_clients() -> None:
-    redis_primary.cache_clear()
-    assert caches["default"]  # a thread that never asked has none to forget
-    del caches["default"]
-
-
-def stored_session(**content: str) -> SessionStore:
+def stored_session(**content: object) -> SessionStore:
     session = SessionStore()
     session.update(content)
     session.create()
     return session
 
 
+def again(session: SessionStore) -> SessionStore:
+    return SessionStore(session.session_key)
+
+
+def copies(session: SessionStore) -> tuple[object, object]:
+    digest = keys.digest_of(str(session.session_key))
+    dynamodb = conf.dynamodb()
+    assert dynamodb is not None
+    return redis_store.read(conf.redis(), digest), dynamodb_store.read(dynamodb, digest)
+
+
 def test_a_session_is_read_by_any_process() -> None:
-    key = stored_session(currency="JPY").session_key
-
-    assert SessionStore(key)["currency"] == "JPY"
-
-
-def test_version_counts_saves() -> None:
     session = stored_session(currency="JPY")
+
+    assert again(session)["currency"] == "JPY"
+
+
+def test_both_stores_hold_the_same() -> None:
+    session = stored_session(currency="JPY", cart={"lines": [1, 2]})
+
+    in_redis, in_dynamodb = copies(session)
+
+    assert in_redis is not None
+    assert in_redis == in_dynamodb
+
+
+def test_version_grows_with_each_save() -> None:
+    session = stored_session(currency="JPY")
+    before = session.version
 
     session["currency"] = "SGD"
     session.save()
 
-    assert SessionStore(session.session_key).version == 2
+    assert again(session).version == session.version > before
 
 
 def test_a_lost_session_is_empty_and_gets_another_key() -> None:
-    session = SessionStore("neverstoredneverstored")
+    session = SessionStore(keys.new_id())
 
     assert dict(session.items()) == {}
     assert session.session_key is None
 
 
-def test_redis_gone_is_an_error_not_an_empty_session(redis_gone: None) -> None:
-    with pytest.raises(RedisError):
-        SessionStore("a" * 32).load()
+def test_a_save_sends_what_changed_and_what_was_removed() -> None:
+    session = stored_session(kept=1, changed=1, removed=1)
+    other = again(session)
+    other["new"] = 2
+    other.save()
+
+    session["changed"] = 2
+    del session["removed"]
+    session.save()
+
+    assert dict(again(session).items()) == {"kept": 1, "changed": 2, "new": 2}
+    assert copies(session)[0] == copies(session)[1]
 
 
-def test_djangos_engine_takes_redis_gone_for_an_empty_session(redis_gone: None) -> None:
+def test_a_deleted_session_cannot_be_saved() -> None:
+    session = stored_session(currency="JPY")
+    other = again(session)
+    other["currency"] = "SGD"
+    session.flush()
+
+    with pytest.raises(UpdateError):
+        other.save()
+
+    assert dict(again(other).items()) == {}
+
+
+def test_a_renamed_session_keeps_its_content_and_leaves_nothing_behind() -> None:
+    session = stored_session(cart="c-1")
+    former = again(session)
+
+    session.cycle_key()
+
+    assert dict(again(session).items()) == {"cart": "c-1"}
+    assert dict(former.items()) == {}
+
+
+def test_a_rename_takes_over_what_another_request_changed_meanwhile() -> None:
+    session = stored_session(cart="c-1", currency="TWD", removed=1)
+    other = again(session)
+    assert session["cart"] == "c-1"
+    other["currency"] = "JPY"
+    del other["removed"]
+    other.save()
+
+    session["cart"] = "c-2"
+    session.cycle_key()
+
+    assert dict(again(session).items()) == {"cart": "c-2", "currency": "JPY"}
+
+
+def test_in_a_request_a_rename_waits_for_the_save() -> None:
+    """So an answer of 5xx, with which Django saves nothing, leaves the browser its session."""
+    session = stored_session(cart="c-1")
+    former = again(session)
+    session.deferring = True
+
+    session.cycle_key()
+
+    assert former["cart"] == "c-1"
+    session.save()
+    assert dict(again(former).items()) == {}
+    assert again(session)["cart"] == "c-1"
+
+
+def test_a_session_cleared_unread_replaces_what_is_stored() -> None:
+    session = stored_session(cart="c-1", currency="TWD")
+    other = again(session)
+
+    other.clear()
+    other["currency"] = "JPY"
+    other.save()
+
+    assert dict(again(session).items()) == {"currency": "JPY"}
+
+
+# --- Neither store answers --------------------------------------------------------------------
+
+
+def test_nobody_to_ask_is_an_error_not_an_empty_session(nobody_answers: None) -> None:
+    with pytest.raises(SessionsUnavailable):
+        SessionStore(keys.new_id()).load()
+
+
+def test_djangos_engine_takes_redis_gone_for_an_empty_session(nobody_answers: None) -> None:
     """The control: with it a signed-in shopper is shown a stranger's page."""
     assert DjangoCacheStore("a" * 32).load() == {}
 
 
-def test_a_shopper_with_a_session_is_told_to_come_back(redis_gone: None) -> None:
+def test_a_shopper_with_a_session_is_told_to_come_back(nobody_answers: None) -> None:
     client = Client(raise_request_exception=False)
-    client.cookies[settings.SESSION_COOKIE_NAME] = "a" * 32
+    client.cookies[settings.SESSION_COOKIE_NAME] = keys.new_id()
 
     response = client.get("/cart/")
 
@@ -84,9 +172,9 @@ def test_a_shopper_with_a_session_is_told_to_come_back(redis_gone: None) -> None
     assert settings.SESSION_COOKIE_NAME not in response.cookies  # the session is kept
 
 
-def test_api_is_told_to_come_back_in_its_own_format(redis_gone: None) -> None:
+def test_api_is_told_to_come_back_in_its_own_format(nobody_answers: None) -> None:
     client = Client(raise_request_exception=False)
-    client.cookies[settings.SESSION_COOKIE_NAME] = "a" * 32
+    client.cookies[settings.SESSION_COOKIE_NAME] = keys.new_id()
 
     response = client.get("/api/cart")
 
@@ -96,7 +184,7 @@ def test_api_is_told_to_come_back_in_its_own_format(redis_gone: None) -> None:
 
 
 @pytest.mark.django_db
-def test_a_visitor_without_a_session_browses_on(redis_gone: None) -> None:
+def test_a_visitor_without_a_session_browses_on(nobody_answers: None) -> None:
     response = Client().get("/")
 
     assert response.status_code == 200

@@ -1,0 +1,57 @@
+-- Take over what another copy of a session knows: of each attribute the later write.
+-- KEYS: session, live, gone
+-- ARGV: digest, version, expiry (ms), pseudonym of the user, version of the last direct write,
+--       prefix of user indexes, (field, value)*
+-- The first eight bytes of a value are its stamp.
+if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return {'GONE'} end
+
+local function stamp(value) return struct.unpack('>I8', value) end
+
+local all = redis.call('HGETALL', KEYS[1])
+local mine = {}
+for i = 1, #all, 2 do mine[all[i]] = all[i + 1] end
+
+local version, expiry = tonumber(ARGV[2]), tonumber(ARGV[3])
+local user, direct = ARGV[4], tonumber(ARGV[5])
+local written, theirs = {}, {}
+local took, kept = false, false
+for i = 7, #ARGV, 2 do
+  local name, value = ARGV[i], ARGV[i + 1]
+  theirs[name] = true
+  local have = mine[name]
+  if not have or stamp(have) < stamp(value) then
+    written[#written + 1] = name
+    written[#written + 1] = value
+    took = true
+  elseif stamp(have) > stamp(value) then
+    kept = true
+  end
+end
+if mine['v'] then
+  for name in pairs(mine) do
+    if #name > 1 and not theirs[name] then kept = true end
+  end
+  local stored = tonumber(mine['v'])
+  if stored > version then user = mine['u'] end
+  version = math.max(version, stored)
+  if took and kept then version = version + 1 end
+  expiry = math.max(expiry, tonumber(mine['x']))
+  direct = math.max(direct, tonumber(mine['d']))
+end
+for name, value in pairs({
+  v = string.format('%d', version), x = string.format('%d', expiry),
+  u = user, d = string.format('%d', direct),
+}) do
+  written[#written + 1] = name
+  written[#written + 1] = value
+end
+redis.call('HSET', KEYS[1], unpack(written))
+redis.call('PEXPIREAT', KEYS[1], expiry)
+redis.call('ZADD', KEYS[2], expiry, ARGV[1])
+if user ~= '' then
+  local index = ARGV[6] .. user
+  redis.call('ZADD', index, expiry, ARGV[1])
+  redis.call('PEXPIREAT', index, expiry, 'GT')
+  if redis.call('PTTL', index) == -1 then redis.call('PEXPIREAT', index, expiry) end
+end
+return {kept and 'MERGED' or 'TAKEN_OVER', redis.call('HGETALL', KEYS[1])}

@@ -1,0 +1,28 @@
+"""Counters for operators, in prometheus_client's default registry, and a line in the log for each
+refusal."""
+
+import logging
+from typing import Final
+
+from prometheus_client import Counter
+
+logger = logging.getLogger("django.security.sessions_ext")
+
+LOADS: Final = Counter(
+    "sessions_loads", "Sessions asked for, by who answered.", ["source"]
+)  # replica, primary, dynamodb, fallback, nobody
+SAVES: Final = Counter("sessions_saves", "Sessions saved, by where first.", ["store"])
+MERGED: Final = Counter("sessions_conflicts_merged", "Saves that met another request's changes.")
+REFUSED: Final = Counter("sessions_envelopes_refused", "Stored values not opened.", ["reason"])
+REPAIRED: Final = Counter("sessions_repaired", "Copies completed from the other store.", ["store"])
+UNCOPIED: Final = Counter("sessions_copies_failed", "Saves that DynamoDB did not get yet.")
+STALE: Final = Counter(
+    "sessions_stale_loads", "Loads older than the browser's version, as nobody had a newer one."
+)
+UNAVAILABLE: Final = Counter("sessions_unavailable", "Times that nobody who knows answered.")
+
+
+def refused(reason: str, *, digest: str = "", attribute: str = "") -> None:
+    """A value that is not what we wrote there: counted, and logged without its content."""
+    REFUSED.labels(reason).inc()
+    logger.warning("session %s: a stored value is refused: %s %s", digest[:12], reason, attribute)

@@ -1,0 +1,59 @@
+"""Telling Redis what went past it, before it is trusted again."""
+
+from collections.abc import Iterable
+from itertools import batched
+from typing import TYPE_CHECKING
+
+from redis import Redis
+
+from sessions_ext import dynamodb_store, metrics, redis_store
+from sessions_ext.conf import conf
+from sessions_ext.dynamodb_store import Entry, Tombstone
+from sessions_ext.record import Record, now_ms
+from sessions_ext.redis_store import Outcome
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def reconcile(redis: Redis, dynamodb: "DynamoDBClient", *, since: int) -> int:
+    """Apply the journal since then (ms) to Redis: tombstones first. Returns how many entries.
+
+    Entries of writes are struck, as Redis has them now. Those of deletions stay until no cookie
+    of theirs can be alive: a fail-over may lose the tombstone again. Raises what the clients raise.
+    """
+    entries = list(dynamodb_store.journal(dynamodb, since=since))
+    gone = {entry.digest for entry in entries if entry.gone}
+    forget_at = now_ms() + conf.age * 1000
+    for digests in batched(sorted(gone), 500, strict=False):
+        redis_store.bury(redis, digests, forget_at=forget_at)
+    written = [entry for entry in entries if not entry.gone]
+    for batch in batched(written, 100, strict=False):
+        _apply(redis, dynamodb, batch)
+    return len(entries)
+
+
+def _apply(redis: Redis, dynamodb: "DynamoDBClient", entries: Iterable[Entry]) -> None:
+    entries = list(entries)
+    found = dynamodb_store.read_many(dynamodb, {entry.digest for entry in entries})
+    for digest, there in found.items():
+        match there:
+            case Record():
+                complete(redis, dynamodb, digest, there)
+            case Tombstone():
+                redis_store.bury(redis, [digest], forget_at=there.forget_at)
+    for entry in entries:
+        dynamodb_store.strike(dynamodb, entry)
+
+
+def complete(redis: Redis, dynamodb: "DynamoDBClient", digest: str, there: Record) -> Record | None:
+    """Bring both copies up to what either knows. None when Redis knows that it was deleted."""
+    outcome, merged = redis_store.absorb(redis, digest, there)
+    if outcome is Outcome.GONE:
+        dynamodb_store.bury(dynamodb, digest, forget_at=now_ms() + conf.age * 1000)
+        return None
+    metrics.REPAIRED.labels("redis").inc()
+    if outcome is Outcome.MERGED:
+        dynamodb_store.copy(dynamodb, digest, merged)
+        metrics.REPAIRED.labels("dynamodb").inc()
+    return merged

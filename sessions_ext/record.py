@@ -1,0 +1,69 @@
+"""One stored copy of a session, and what becomes of two that differ.
+
+A version is a hybrid logical clock (Kulkarni et al., 2014): milliseconds since the epoch, but
+always above every version that the writer has seen. So what a browser writes after reading is newer
+than what it read, whichever store served it and however the instances' clocks differ. Each
+attribute carries the version of its last write as its stamp, so two copies that went different ways
+while a network was cut are merged attribute by attribute, the later write of each winning.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, Self
+
+from sessions_ext.envelope import is_removal, stamp_of
+
+FORGET_REMOVALS: Final = 60 * 60 * 1000
+"""Milliseconds that a removed attribute is remembered: longer than copies stay apart unnoticed."""
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def next_version(*seen: int) -> int:
+    """Above everything seen."""
+    return max(now_ms(), *(version + 1 for version in seen))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A session as a store holds it; `fields` are sealed (sessions_ext.envelope)."""
+
+    version: int
+    expires_at: int
+    """Milliseconds since the epoch."""
+    user: str = ""
+    """Pseudonym of the user, empty for a guest."""
+    direct: int = 0
+    """Version of the last write that went to DynamoDB past Redis and is contained in this copy."""
+    fields: Mapping[bytes, bytes] = field(default_factory=dict)
+
+    def at(self, version: int) -> Self:
+        return self if version == self.version else replace(self, version=version)
+
+    def merged(self, other: Self) -> Self:
+        """Both: of each attribute the later write; a version above both if both had something."""
+        fields = dict(other.fields)
+        for name, mine in self.fields.items():
+            theirs = fields.get(name)
+            if theirs is None or stamp_of(theirs) < stamp_of(mine):
+                fields[name] = mine
+        newer = self if self.version >= other.version else other
+        version = newer.version if fields == newer.fields else newer.version + 1
+        return replace(
+            newer,
+            version=version,
+            expires_at=max(self.expires_at, other.expires_at),
+            direct=max(self.direct, other.direct),
+            fields=fields,
+        )
+
+    def forgettable(self, now: int) -> Iterable[bytes]:
+        """Fields of attributes that were removed long ago."""
+        return [
+            name
+            for name, sealed in self.fields.items()
+            if is_removal(sealed) and stamp_of(sealed) < now - FORGET_REMOVALS
+        ]

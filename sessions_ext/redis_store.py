@@ -1,0 +1,268 @@
+"""Sessions in Redis: a hash each, changed by Lua scripts, so that no two requests interleave.
+
+Not for Redis Cluster: a session, the tombstones and the index of its user are written in one step.
+Every function raises `redis.exceptions.RedisError` when nobody answered.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final, cast
+
+from redis import Redis
+from redis.commands.core import Script
+
+from sessions_ext import metrics
+from sessions_ext.conf import conf
+from sessions_ext.record import Record, now_ms
+
+_LUA: Final = Path(__file__).parent / "lua"
+_META: Final = 1  # bytes of a meta field's name; an attribute's has twelve
+
+
+class Outcome(StrEnum):
+    SAVED = "SAVED"
+    MERGED = "MERGED"
+    """Saved beside another request's changes."""
+    TAKEN_OVER = "TAKEN_OVER"
+    CHANGED = "CHANGED"
+    """Not renamed: another request has written meanwhile."""
+    GONE = "GONE"
+    """There is a tombstone."""
+    MISSING = "MISSING"
+    """Not there, and nobody deleted it."""
+    BEHIND = "BEHIND"
+    """Older than what was read before: Redis lost writes."""
+    TAKEN = "TAKEN"
+    """Something else has this id."""
+
+
+def session_key(digest: str) -> str:
+    return f"{conf.prefix}:{digest}"
+
+
+def live_key() -> str:
+    """Sorted set: digests of live sessions by expiry."""
+    return f"{conf.prefix}s:live"
+
+
+def gone_key() -> str:
+    """Sorted set: tombstones by the time they may be forgotten."""
+    return f"{conf.prefix}s:gone"
+
+
+def user_key(pseudonym: str) -> str:
+    """Sorted set: digests of a user's sessions by expiry."""
+    return f"{conf.prefix}s:of:{pseudonym}"
+
+
+def beat_key() -> str:
+    """Counter that tells how far a replica lags behind (sessions_ext.health)."""
+    return f"{conf.prefix}s:beat"
+
+
+def read(client: Redis, digest: str) -> Record | None:
+    """One round trip."""
+    return _record(cast(dict[bytes, bytes], client.hgetall(session_key(digest))))
+
+
+def read_many(client: Redis, digests: Iterable[str]) -> list[Record | None]:
+    """One round trip for all of them."""
+    pipeline = client.pipeline(transaction=False)
+    for digest in digests:
+        pipeline.hgetall(session_key(digest))
+    return [_record(found) for found in pipeline.execute()]
+
+
+def is_gone(client: Redis, digest: str) -> bool:
+    return client.zscore(gone_key(), digest) is not None
+
+
+def save(
+    client: Redis,
+    digest: str,
+    *,
+    create: bool,
+    loaded: int,
+    record: Record,
+    changes: Mapping[bytes, bytes],
+    forget: Iterable[bytes] = (),
+) -> tuple[Outcome, Record]:
+    """Write the changes; `record` brings version, expiry and user. One round trip.
+
+    The record returned is what Redis holds now, where that is not `record` with the version given.
+    """
+    answer = _run(
+        client,
+        "save",
+        digest,
+        [
+            "create" if create else "update",
+            loaded,
+            record.version,
+            record.expires_at,
+            user_key(""),
+            record.user,
+            record.direct,
+            len(changes),
+            *chain.from_iterable(changes.items()),
+            *forget,
+        ],
+    )
+    return _outcome(answer, record)
+
+
+def rename(
+    client: Redis, digest: str, new: str, *, loaded: int, record: Record, forget_at: int
+) -> tuple[Outcome, Record]:
+    """Store `record` under the new digest and bury the old one, unless it has changed."""
+    answer = _run(
+        client,
+        "rename",
+        digest,
+        [
+            new,
+            loaded,
+            record.version,
+            record.expires_at,
+            forget_at,
+            user_key(""),
+            record.user,
+            record.direct,
+            *chain.from_iterable(record.fields.items()),
+        ],
+        session_key(new),
+    )
+    return _outcome(answer, record)
+
+
+def bury(client: Redis, digests: Iterable[str], *, forget_at: int) -> None:
+    """Delete sessions and leave their tombstones. One round trip for all of them."""
+    pipeline = client.pipeline(transaction=False)
+    now = now_ms()
+    for digest in digests:
+        _run(pipeline, "bury", digest, [forget_at, now, user_key("")])
+    pipeline.execute()
+
+
+def absorb(client: Redis, digest: str, record: Record) -> tuple[Outcome, Record]:
+    """Merge another copy into what Redis holds. MERGED: Redis had something of its own."""
+    answer = _run(
+        client,
+        "absorb",
+        digest,
+        [
+            record.version,
+            record.expires_at,
+            record.user,
+            record.direct,
+            user_key(""),
+            *chain.from_iterable(record.fields.items()),
+        ],
+    )
+    return _outcome(answer, record)
+
+
+def reseal(client: Redis, digest: str, former: Record, fields: Mapping[bytes, bytes]) -> None:
+    """Replace each field by its new envelope if it still is what `former` holds."""
+    pairs = [(name, former.fields[name], sealed) for name, sealed in fields.items()]
+    _run(client, "reseal", digest, list(chain.from_iterable(pairs)))
+
+
+def digests_of(client: Redis, pseudonym: str) -> list[str]:
+    """A user's live sessions."""
+    return _texts(client.zrange(user_key(pseudonym), str(now_ms()), "+inf", byscore=True))
+
+
+def live_digests(client: Redis, *, batch: int = 200) -> Iterator[list[str]]:
+    """Every live session, in batches; one that comes or goes meanwhile may be missed."""
+    cursor = 0
+    while True:
+        cursor, found = cast(
+            tuple[int, list[tuple[bytes, float]]], client.zscan(live_key(), cursor, count=batch)
+        )
+        now = now_ms()
+        digests = [digest.decode() for digest, expires_at in found if expires_at > now]
+        if digests:
+            yield digests
+        if cursor == 0:
+            return
+
+
+def tombstones(client: Redis, *, batch: int = 200) -> Iterator[list[tuple[str, int]]]:
+    """Every tombstone and when it may be forgotten (ms)."""
+    cursor = 0
+    while True:
+        cursor, found = cast(
+            tuple[int, list[tuple[bytes, float]]], client.zscan(gone_key(), cursor, count=batch)
+        )
+        if found:
+            yield [(digest.decode(), int(forget_at)) for digest, forget_at in found]
+        if cursor == 0:
+            return
+
+
+def count_live(client: Redis) -> int:
+    return client.zcount(live_key(), now_ms(), "+inf")
+
+
+def forget_expired(client: Redis) -> None:
+    """Sessions expire by themselves; their entries in the sorted sets do not."""
+    pipeline = client.pipeline(transaction=False)
+    pipeline.zremrangebyscore(live_key(), "-inf", now_ms())
+    pipeline.zremrangebyscore(gone_key(), "-inf", now_ms())
+    pipeline.execute()
+
+
+# --- Scripts ---------------------------------------------------------------------------------
+
+
+@cache
+def _script(name: str) -> Script:
+    """Read once; whichever client runs it sends a digest, and the text to a server without it."""
+    return Script(Redis(), (_LUA / f"{name}.lua").read_text())
+
+
+def _run(client: Redis, name: str, digest: str, arguments: list[Any], *keys: str) -> Any:
+    return _script(name)(
+        keys=[session_key(digest), live_key(), gone_key(), *keys],
+        args=[digest, *arguments],
+        client=client,
+    )
+
+
+def _outcome(answer: list[Any], sent: Record) -> tuple[Outcome, Record]:
+    outcome = Outcome(answer[0].decode())
+    match outcome:
+        case Outcome.SAVED:
+            return outcome, sent.at(int(answer[1]))
+        case Outcome.MERGED | Outcome.CHANGED | Outcome.TAKEN_OVER:
+            pairs = iter(answer[1])
+            found = _record(dict(zip(pairs, pairs, strict=True)))
+            assert found is not None, "the script returned what it had just written"  # noqa: S101
+            return outcome, found
+        case _:
+            return outcome, sent
+
+
+def _record(found: Mapping[bytes, bytes]) -> Record | None:
+    """None for nothing, and for what is not of our making: the other copy then repairs it."""
+    if not found:
+        return None
+    try:
+        return Record(
+            version=int(found[b"v"]),
+            expires_at=int(found[b"x"]),
+            user=found[b"u"].decode(),
+            direct=int(found[b"d"]),
+            fields={name: value for name, value in found.items() if len(name) > _META},
+        )
+    except (KeyError, ValueError):
+        metrics.refused("malformed")
+        return None
+
+
+def _texts(found: Any) -> list[str]:
+    return [item.decode() for item in found]

@@ -1,0 +1,47 @@
+"""Takes the stores away from this process: every client is pointed where nobody listens."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from django.core.cache import caches
+from django.test import override_settings
+
+from sessions_ext import health
+from settings.env import HostPort
+from storage.clients import dynamodb
+from storage.redis import redis_local, redis_primary
+
+
+@contextmanager
+def redis_gone() -> Iterator[None]:
+    with _nobody() as port:
+        nobody = HostPort("127.0.0.1", port)
+        with override_settings(REDIS_SENTINELS=[nobody], REDIS_URL="", REDIS_LOCAL_URL=""):
+            yield
+
+
+@contextmanager
+def dynamodb_gone() -> Iterator[None]:
+    with (
+        _nobody() as port,
+        override_settings(DYNAMODB_ENDPOINT_URL=f"http://127.0.0.1:{port}"),
+    ):
+        yield
+
+
+def forget_clients() -> None:
+    """Whoever changed an address calls this, before and after."""
+    for client in (redis_primary, redis_local, dynamodb):
+        client.cache_clear()
+    assert caches["default"]  # a thread that never asked has none to forget
+    del caches["default"]
+    health.reset()
+
+
+@contextmanager
+def _nobody() -> Iterator[int]:
+    """A port that is taken and not listened at."""
+    with closing(socket.socket()) as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        yield reserved.getsockname()[1]
