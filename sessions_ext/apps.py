@@ -6,6 +6,9 @@ class SessionsExtConfig(AppConfig):
     name = "sessions_ext"
 
     def ready(self) -> None:
-        from sessions_ext.tokens import check_token_age  # noqa: PLC0415 (needs the models' base)
+        # Both need the models' base, which is not there when this module is imported.
+        from sessions_ext.misconfiguration import check_settings  # noqa: PLC0415
+        from sessions_ext.tokens import check_token_age  # noqa: PLC0415
 
+        register(check_settings, Tags.security)
         register(check_token_age, Tags.security)

@@ -2,9 +2,10 @@
 refusal."""
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 logger = logging.getLogger("django.security.sessions_ext")
 
@@ -19,6 +20,7 @@ UNCOPIED: Final = Counter("sessions_copies_failed", "Saves that DynamoDB did not
 STALE: Final = Counter(
     "sessions_stale_loads", "Loads older than the browser's version, as nobody had a newer one."
 )
+LIVE: Final = Gauge("sessions_live", "Live sessions in Redis, of all regions.")
 UNAVAILABLE: Final = Counter("sessions_unavailable", "Times that nobody who knows answered.")
 
 
@@ -26,3 +28,8 @@ def refused(reason: str, *, digest: str = "", attribute: str = "") -> None:
     """A value that is not what we wrote there: counted, and logged without its content."""
     REFUSED.labels(reason).inc()
     logger.warning("session %s: a stored value is refused: %s %s", digest[:12], reason, attribute)
+
+
+def count_live(count: Callable[[], float]) -> None:
+    """The gauge asks when it is read; `count` answers NaN when it cannot tell."""
+    LIVE.set_function(count)

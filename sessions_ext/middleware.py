@@ -11,10 +11,9 @@ from django.utils.http import http_date
 
 from sessions_ext import keys
 from sessions_ext.conf import conf
+from sessions_ext.directory import ACTIVITY
 from sessions_ext.engine import SessionStore
 
-ACTIVITY: Final = "_activity"
-"""Attribute: `at` and `since` (seconds since the epoch), `region`, `agent` (User-Agent)."""
 LONGEST_AGENT: Final = 300
 
 

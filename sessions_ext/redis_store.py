@@ -4,6 +4,7 @@ Not for Redis Cluster: a session, the tombstones and the index of its user are w
 Every function raises `redis.exceptions.RedisError` when nobody answered.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import cache
@@ -13,6 +14,7 @@ from typing import Any, Final, cast
 
 from redis import Redis
 from redis.commands.core import Script
+from redis.exceptions import RedisError
 
 from sessions_ext import metrics
 from sessions_ext.conf import conf
@@ -206,6 +208,17 @@ def tombstones(client: Redis, *, batch: int = 200) -> Iterator[list[tuple[str, i
 
 def count_live(client: Redis) -> int:
     return client.zcount(live_key(), now_ms(), "+inf")
+
+
+def _live() -> float:
+    """For the gauge: not a number while Redis cannot be asked."""
+    try:
+        return count_live(conf.redis())
+    except RedisError:
+        return math.nan
+
+
+metrics.count_live(_live)
 
 
 def forget_expired(client: Redis) -> None:
