@@ -24,6 +24,17 @@ LIVE: Final = Gauge("sessions_live", "Live sessions in Redis, of all regions.")
 UNAVAILABLE: Final = Counter("sessions_unavailable", "Times that nobody who knows answered.")
 
 
+def totals() -> dict[str, float]:
+    """What this process has counted so far, by name and label."""
+    return {
+        "/".join((sample.name, *sample.labels.values())): sample.value
+        for counter in (LOADS, SAVES, MERGED, REFUSED, REPAIRED, UNCOPIED, STALE, UNAVAILABLE)
+        for metric in counter.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    }
+
+
 def refused(reason: str, *, digest: str = "", attribute: str = "") -> None:
     """A value that is not what we wrote there: counted, and logged without its content."""
     REFUSED.labels(reason).inc()

@@ -65,6 +65,11 @@ def beat_key() -> str:
     return f"{conf.prefix}s:beat"
 
 
+def counts_key() -> str:
+    """Hash: what all processes have counted (sessions_ext.metrics), for the operators' check."""
+    return f"{conf.prefix}s:counts"
+
+
 def read(client: Redis, digest: str) -> Record | None:
     """One round trip."""
     return _record(cast(dict[bytes, bytes], client.hgetall(session_key(digest))))
@@ -208,6 +213,19 @@ def tombstones(client: Redis, *, batch: int = 200) -> Iterator[list[tuple[str, i
 
 def count_live(client: Redis) -> int:
     return client.zcount(live_key(), now_ms(), "+inf")
+
+
+def add_counts(client: Redis, counted: Mapping[str, float]) -> None:
+    pipeline = client.pipeline(transaction=False)
+    for name, amount in counted.items():
+        pipeline.hincrby(counts_key(), name, int(amount))
+    pipeline.execute()
+
+
+def read_counts(client: Redis) -> dict[str, int]:
+    """Since Redis was last emptied."""
+    found = cast(dict[bytes, bytes], client.hgetall(counts_key()))
+    return {name.decode(): int(amount) for name, amount in found.items()}
 
 
 def _live() -> float:

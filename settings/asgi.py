@@ -16,6 +16,7 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402
 
 from realtime.routing import websocket_urlpatterns  # noqa: E402
+from sessions_ext import pulse  # noqa: E402
 from sessions_ext.bearer import BearerSockets  # noqa: E402
 
 sockets = URLRouter(websocket_urlpatterns)
@@ -26,3 +27,4 @@ application = ProtocolTypeRouter(
         "websocket": BearerSockets(sockets, otherwise=browsers),
     }
 )
+pulse.start()

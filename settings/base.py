@@ -367,6 +367,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "orders.tasks.report_sales",
         "schedule": crontab(minute=0, hour=2),
     },
+    "sweep-sessions": {"task": "shop.tasks.sweep_sessions", "schedule": crontab(minute="*/5")},
 }
 # Our logging (below), to standard error: Celery would replace its handlers.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
