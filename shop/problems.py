@@ -213,6 +213,8 @@ SENTENCES: Final = {
     "string_unicode": "Send text in valid Unicode.",
     "string_too_short": "Send at least {min_length} characters.",
     "string_too_long": "Send at most {max_length} characters.",
+    "too_short": "Send at least {min_length} characters.",
+    "too_long": "Send at most {max_length} characters.",
     "greater_than_equal": "Send at least {ge}.",
     "less_than_equal": "Send at most {le}.",
     "literal_error": "Send one of {expected}.",
