@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from storage.breaker import CircuitOpen
 from storage.redis import redis_local, redis_primary
 from tests.stack import wait_until
 
@@ -100,3 +101,15 @@ def forget_clients() -> None:
     redis_local.cache_clear()
     assert caches["default"]  # a thread that never asked has none to forget
     del caches["default"]
+
+
+def regain() -> None:
+    """Wait until the circuit breaker has found out that Redis is back."""
+
+    def answers() -> bool:
+        try:
+            return bool(redis_primary().ping())
+        except CircuitOpen:
+            return False
+
+    wait_until(answers, 30, "Redis is back and nobody asks it")

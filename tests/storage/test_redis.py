@@ -19,7 +19,7 @@ from storage.breaker import FAILURES, CircuitOpen
 from storage.cache import invalidate, read_through
 from storage.redis import redis_local, redis_primary
 from tests.stack import wait_until
-from tests.valkey import Valkey, as_primary, forget_clients, running
+from tests.valkey import Valkey, as_primary, forget_clients, regain, running
 
 
 @pytest.fixture
@@ -41,16 +41,6 @@ def lose() -> None:
         with pytest.raises((ConnectionError, TimeoutError)):
             redis_primary().ping()
     assert redis_primary().circuit.is_open
-
-
-def regain() -> None:
-    def answers() -> bool:
-        try:
-            return bool(redis_primary().ping())
-        except CircuitOpen:
-            return False
-
-    wait_until(answers, 30, "Redis is back and nobody asks it")
 
 
 def by_command() -> object:
