@@ -1,9 +1,16 @@
-"""Health: what orchestrators and front doors ask, once a second, without a trailing slash."""
+"""Health, which orchestrators and front doors ask for once a second, and metrics.
+
+Without a trailing slash, as is the custom.
+"""
+
+import os
 
 from django.conf import settings
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 
 @require_safe
@@ -22,3 +29,20 @@ def ready(request: HttpRequest) -> JsonResponse:
     once. A request that needs a missing store says so itself, with 503.
     """
     return JsonResponse({"status": "ready", "region": settings.ANYPORT_REGION})
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """What this process has counted, for Prometheus; or all that share PROMETHEUS_MULTIPROC_DIR.
+
+    For the operators' network: whatever came through a front door is not answered, should one
+    be set up that lets it pass.
+    """
+    if "X-Forwarded-For" in request.headers:
+        return HttpResponseNotFound()
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -7,8 +7,8 @@ DEBUG = False
 
 # --- Transport ---------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = True
-# The orchestrator asks for health over plain HTTP inside the network.
-SECURE_REDIRECT_EXEMPT = [r"^health/"]
+# The orchestrator asks for health, and Prometheus for metrics, over plain HTTP in the network.
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True

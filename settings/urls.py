@@ -2,13 +2,16 @@ from django.contrib import admin
 from django.urls import include, path
 
 from orders.api import api
+from regions.views import metrics
+from shop.views import preferences
 
 urlpatterns = [
     path("health/", include("regions.urls")),
+    path("metrics", metrics, name="metrics"),
     path("api/", api.urls),
     path("admin/", admin.site.urls),
     path("accounts/", include("shop.account_urls")),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("i18n/setlang/", preferences.language, name="set_language"),
     path("", include("orders.urls")),
     path("", include("shop.urls")),
 ]

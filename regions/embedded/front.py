@@ -72,6 +72,11 @@ http://:{port} {{
 		respond 404
 	}}
 
+	# For the operators' network, not for the shop's.
+	handle /metrics* {{
+		respond 404
+	}}
+
 	handle /ws/* {{
 {ws}
 	}}
