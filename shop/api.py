@@ -2,7 +2,7 @@
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 
 from django.conf import settings
 from django.core.files.storage import storages
@@ -19,9 +19,16 @@ from regions.routing import reads_replica
 from sessions_ext.bearer import UnkeptSession
 from sessions_ext.engine import SessionStore
 from shop.errors import UnknownSku
+from shop.middleware import TELLS_VERSION
 from shop.models import Customer, Product
 from shop.models.cart import MAX_QUANTITY
-from shop.preferences import current_currency, set_currency
+from shop.preferences import (
+    chosen_language,
+    current_currency,
+    set_currency,
+    set_language,
+    set_language_cookie,
+)
 from shop.problems import Problem, invalid, no_session
 from shop.queries import price_cart
 from shop.queries.catalogue import PAGE_SIZE, make_cards, priced
@@ -268,7 +275,10 @@ class SessionOut(Schema):
     language: str
     currency: str
     region: str = Field(description="The region that served this request.")
-    version: int = Field(description="Grows with each save of the session.")
+    version: int = Field(
+        description="Of what is stored, in milliseconds since the epoch: it grows with each save."
+        " 0 while there is no session."
+    )
     authenticated: bool
     email: str | None
     cart_units: int
@@ -280,17 +290,18 @@ class SessionIn(Schema):
 
 
 @session_router.get("", response=SessionOut, summary="What this session holds")
-def read_session(request: HttpRequest) -> dict[str, Any]:
+def read_session(request: HttpRequest, response: HttpResponse) -> dict[str, Any]:
     """Also sets the cookie `csrftoken`, whose value a browser sends back as `X-CSRFToken`."""
     get_token(request)
     email = request.user.email if isinstance(request.user, Customer) else None
     cart = find_cart(request)
-    session = cast(SessionStore, request.session)
+    if isinstance(request.session, SessionStore):
+        setattr(response, TELLS_VERSION, True)  # it may be saved when this request ends
     return {
-        "language": translation.get_language(),
+        "language": chosen_language(request) or translation.get_language(),
         "currency": current_currency(request),
         "region": settings.ANYPORT_REGION,
-        "version": session.version + session.modified,  # it is saved when this request ends
+        "version": 0,
         "authenticated": email is not None,
         "email": email,
         "cart_units": count_units(cart) if cart else 0,
@@ -305,7 +316,7 @@ def read_session(request: HttpRequest) -> dict[str, Any]:
 def change_session(
     request: HttpRequest, wish: SessionIn, response: HttpResponse
 ) -> dict[str, Any] | HttpResponse:
-    """The language is kept in the cookie that the pages' own switch uses."""
+    """The language is set in the cookie that the pages' own switch uses, too."""
     if not wish.language and not wish.currency:
         return invalid({"detail": "Send `language`, `currency` or both.", "pointer": "#"})
     if wish.currency and isinstance(request.session, UnkeptSession):
@@ -313,12 +324,7 @@ def change_session(
     if wish.currency:
         set_currency(request, wish.currency.value)
     if wish.language:
+        set_language(request, wish.language.value)
+        set_language_cookie(response, wish.language.value)
         translation.activate(wish.language.value)
-        response.set_cookie(
-            settings.LANGUAGE_COOKIE_NAME,
-            wish.language.value,
-            max_age=settings.LANGUAGE_COOKIE_AGE,
-            secure=settings.LANGUAGE_COOKIE_SECURE,
-            samesite="Lax",
-        )
-    return read_session(request)
+    return read_session(request, response)

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from sessions_ext.engine import SessionStore
 from shop.models import Cart, CartLine, ProductImage
 from tests.factories import make_category, make_customer, make_product, make_variant
 
@@ -290,8 +291,14 @@ def test_session_tells_what_it_holds_but_not_its_key(guest: Client) -> None:
         "email": None,
         "cart_units": 0,
     }
-    assert after.json() == before | {"currency": "JPY", "version": 2, "cart_units": 2}
+    stored = stored_version(guest)
+    assert after.json() == before | {"currency": "JPY", "version": stored, "cart_units": 2}
     assert guest.cookies["SESSION"].value not in after.content.decode()
+
+
+def stored_version(client: Client) -> int:
+    """As a request of this browser finds it in the store."""
+    return SessionStore(client.cookies["SESSION"].value).version
 
 
 def test_session_of_a_customer_names_them(guest: Client) -> None:
@@ -313,6 +320,58 @@ def test_session_changes_language_and_currency(guest: Client) -> None:
     assert (later["language"], later["currency"]) == ("ja", "USD")
     (variant,) = guest.get("/api/products/rope-bag").json()["variants"]
     assert variant["price"] == {"amount": 1290, "currency": "USD"}
+
+
+def test_session_change_answers_with_the_version_that_it_has_stored(guest: Client) -> None:
+    first = send(guest, "PATCH", "/api/session", {"currency": "USD"})
+    in_store = stored_version(guest)
+    second = send(guest, "PATCH", "/api/session", {"currency": "JPY"})
+
+    assert first.json()["version"] == in_store > 0
+    assert second.json()["version"] == stored_version(guest) > in_store
+    assert guest.get("/api/session").json()["version"] == second.json()["version"]
+    assert second.headers["Content-Length"] == str(len(second.content))
+
+
+def test_session_that_is_read_is_as_new_as_what_reading_it_wrote(
+    guest: Client, settings: Any
+) -> None:
+    """The last activity is written with the request, when it is due."""
+    settings.SESSION_ACTIVITY_INTERVAL = 0
+    send(guest, "PATCH", "/api/session", {"currency": "USD"})
+    before = stored_version(guest)
+
+    read = guest.get("/api/session").json()
+
+    assert read["version"] == stored_version(guest) > before
+
+
+def test_session_of_another_region_is_read_at_the_version_that_a_change_answered(
+    guest: Client, settings: Any
+) -> None:
+    changed = send(guest, "PATCH", "/api/session", {"language": "zh-hant"}).json()
+    settings.ANYPORT_REGION = settings.SESSION_REGION = "tokyo"
+
+    read = guest.get("/api/session").json()
+
+    assert read == changed | {"region": "tokyo"}
+
+
+def test_session_change_of_nothing_is_refused(guest: Client) -> None:
+    response = send(guest, "PATCH", "/api/session", {})
+
+    assert_problem(response, HTTPStatus.UNPROCESSABLE_CONTENT, "invalid-request")
+    assert "SESSION" not in response.cookies
+
+
+@pytest.mark.parametrize("wish", [{"language": "fr"}, {"currency": "EUR"}])
+def test_session_takes_no_choice_that_the_shop_does_not_have(
+    guest: Client, wish: dict[str, str]
+) -> None:
+    response = send(guest, "PATCH", "/api/session", wish)
+
+    assert_problem(response, HTTPStatus.UNPROCESSABLE_CONTENT, "invalid-request")
+    assert "SESSION" not in response.cookies
 
 
 # --- The gate -----------------------------------------------------------------------------------
