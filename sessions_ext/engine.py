@@ -5,16 +5,16 @@ that change different attributes both win. What was deleted stays deleted: a sav
 UpdateError, which Django's middleware answers with "session interrupted".
 """
 
-from collections.abc import Mapping
-from typing import Any, Final, cast
+from collections.abc import Iterable, Mapping
+from typing import Final, cast
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 
-from sessions_ext import keys, metrics, redis_store, vault
+from sessions_ext import keys, redis_store, vault
+from sessions_ext.attributes import Attributes, Codec, user_of
 from sessions_ext.conf import conf
-from sessions_ext.envelope import Refused, is_removal, removal, seal, stamp_of, unseal
+from sessions_ext.envelope import removal, seal, stamp_of
 from sessions_ext.errors import Gone, Taken
 from sessions_ext.record import Record, next_version, now_ms
 
@@ -31,15 +31,16 @@ class SessionStore(SessionBase):
     known_version: int | None = None
     """The version that this browser has seen, by its version cookie."""
 
+    _session_cache: Attributes
+
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(session_key)
+        self._codec = Codec(self.serializer)
         self._forget()
 
     def _forget(self) -> None:
         self._record: Record | None = None
         """What is stored, as far as this instance knows."""
-        self._plain: dict[str, bytes] = {}
-        """The serialised values in it, by attribute."""
         self._former: str | None = None
         """The id until now, while a new one is not saved yet."""
         self._is_new = False
@@ -57,62 +58,76 @@ class SessionStore(SessionBase):
         return self._record.expires_at if self._record else 0
 
     @property
+    def is_stored(self) -> bool:
+        return self._record is not None
+
+    @property
     def is_renamed(self) -> bool:
         """Whether it gets another id with the next save, as at a log-in."""
         return self._former is not None
 
     # --- Load --------------------------------------------------------------------------------
 
-    def load(self) -> dict[str, Any]:
+    def load(self) -> Attributes:  # type: ignore[override]  # a mapping that opens what is asked for
         """What is stored, or nothing for a session that is not there (any more).
 
         Raises SessionsUnavailable when nobody could be asked.
         """
         session_id = self.session_key
-        record = None
+        self._record = None
         if session_id is not None and self._was_issued(session_id):
-            record = vault.load(keys.digest_of(session_id), self.known_version)
-        content = self._opened(record) if record else None
-        if content is None:
-            self._session_key = None
-            return {}
-        return content
+            self._record = vault.load(keys.digest_of(session_id), self.known_version)
+        if session_id is None or self._record is None:
+            self._refuse()
+            return Attributes(self._codec)
+        return Attributes(
+            self._codec,
+            session_id=session_id,
+            fields=self._record.fields,
+            is_signed_in=bool(self._record.user),
+            refuse=self._refuse,
+        )
 
     def _was_issued(self, session_id: str) -> bool:
         """By its own proof; an id that was moved here from another engine by its cookie's."""
         return self.known_version is not None or keys.is_issued(session_id)
 
-    def _opened(self, record: Record) -> dict[str, Any] | None:
-        """The attributes. None when one that decides who is let in does not open."""
-        session_id = str(self.session_key)
-        digest = keys.digest_of(session_id)
-        loads = self.serializer().loads
-        content, plain = {}, {}
-        for field, sealed in record.fields.items():
-            if is_removal(sealed):
-                continue
-            try:
-                name, raw = unseal(sealed, digest=digest, field=field)
-                content[name], plain[name] = loads(raw), raw
-            except (Refused, ValueError) as refusal:
-                reason = refusal.reason if isinstance(refusal, Refused) else "malformed"
-                metrics.refused(reason, digest=digest)
-                if field in (keys.field_of(session_id, name) for name in conf.security_attributes):
-                    return None
-        self._record, self._plain = record, plain
-        return content
+    def _refuse(self) -> None:
+        """There is no such session for whoever asks."""
+        self._session_key = None
+        self._record = None
 
     def exists(self, session_key: str) -> bool:
         if not keys.is_issued(session_key or ""):
             return False
         return vault.load(keys.digest_of(session_key), None) is not None
 
+    def clear(self) -> None:
+        self._session_cache = Attributes(self._codec)
+        self.accessed = self.modified = True
+
+    def _content(self, no_load: bool = False) -> Attributes:
+        self.accessed = True
+        try:
+            return self._session_cache
+        except AttributeError:
+            wanted = self.session_key is not None and not no_load
+            self._session_cache = self.load() if wanted else Attributes(self._codec)
+            return self._session_cache
+
+    _get_session = _content
+    _session = property(_content)
+
+    async def _aget_session(self, no_load: bool = False) -> Attributes:
+        return await sync_to_async(self._content)(no_load)
+
     # --- Save --------------------------------------------------------------------------------
 
     def create(self) -> None:
         """A session with an id of its own, and what this instance holds already."""
+        content = self._content(no_load=True)
+        content.moved("", {})
         self._forget()
-        self._content(no_load=True)
         self._is_new = self.modified = True
         self._session_key = keys.new_id()
         if not self.deferring:
@@ -141,58 +156,45 @@ class SessionStore(SessionBase):
         except Gone:
             raise UpdateError from None
 
-    def _save(self, content: dict[str, Any], create: bool) -> None:
+    def _save(self, content: Attributes, create: bool) -> None:
         session_id = str(self.session_key)
         digest = keys.digest_of(session_id)
-        if create:
-            self._forget()
-        elif self._record is None:  # cleared without having been looked at
-            self._look_up(digest)
-        loaded = self._record
+        loaded = None if create else self._record
+        was_cleared = loaded is None and not create  # without having been looked at
+        if was_cleared:
+            loaded = self._look_up(digest)
         base = loaded or Record(version=0, expires_at=0)
         version = next_version(base.version, self.known_version or 0)
-        raw = self._serialised(content)
-        changes = self._sealed(session_id, version, _difference(self._plain, raw))
-        for name in self._plain.keys() - raw.keys():
-            changes[keys.field_of(session_id, name)] = removal(version)
+        changed, removed = content.changes()
+        changes = _sealed(session_id, version, changed)
+        gone = base.fields.keys() if was_cleared else _fields(session_id, removed)
+        changes = dict.fromkeys(gone, removal(version)) | changes
         forget = set(base.forgettable(now_ms())) - changes.keys()
         kept = {field: sealed for field, sealed in base.fields.items() if field not in forget}
         record = Record(
             version=version,
             expires_at=self._expires_at(content),
-            user=_user(content),
+            user=user_of(content),
             direct=base.direct,
             fields=kept | changes,
         )
         saved = vault.save(digest, loaded=loaded, record=record, changes=changes, forget=forget)
-        self._stored(saved, raw)
+        content.saved(session_id, changed, removed)
+        self._stored(saved)
 
-    def _look_up(self, digest: str) -> None:
+    def _look_up(self, digest: str) -> Record:
         """What is stored is to be replaced: find out what that is. Raises Gone."""
         record = vault.load(digest, self.known_version)
-        if record is None or self._opened(record) is None:
+        if record is None:
             raise Gone
+        return record
 
-    def _stored(self, record: Record, raw: dict[str, bytes]) -> None:
-        self._record, self._plain = record, raw
+    def _stored(self, record: Record) -> None:
+        self._record = record
         self._former, self._is_new = None, False
         self.known_version = record.version
 
-    def _serialised(self, content: dict[str, Any]) -> dict[str, bytes]:
-        dumps = self.serializer().dumps
-        return {str(name): dumps(value) for name, value in content.items()}
-
-    def _sealed(
-        self, session_id: str, version: int, raw: Mapping[str, bytes]
-    ) -> dict[bytes, bytes]:
-        digest = keys.digest_of(session_id)
-        sealed = {}
-        for name, value in raw.items():
-            field = keys.field_of(session_id, name)
-            sealed[field] = seal(digest=digest, field=field, stamp=version, name=name, value=value)
-        return sealed
-
-    def _expires_at(self, content: dict[str, Any]) -> int:
+    def _expires_at(self, content: Attributes) -> int:
         """Milliseconds since the epoch.
 
         An age that slides is lengthened, as activity is not written each time. A moment, and an
@@ -221,50 +223,28 @@ class SessionStore(SessionBase):
         if not self.deferring:
             self.save()
 
-    def _rename(self, former: str, content: dict[str, Any]) -> None:
+    def _rename(self, former: str, content: Attributes) -> None:
         session_id = str(self.session_key)
         loaded = cast(Record, self._record)
         raw: dict[str, bytes] = {}
 
         def renamed(latest: Record) -> Record:
             nonlocal raw
-            if latest is not loaded:
-                self._take_over(former, latest, content)
-            raw = self._serialised(content)
+            content.take_over(_newer(latest, loaded))
+            raw = content.raw()
             version = next_version(latest.version, self.known_version or 0)
             return Record(
                 version=version,
                 expires_at=self._expires_at(content),
-                user=_user(content),
-                fields=self._sealed(session_id, version, raw),
+                user=user_of(content),
+                fields=_sealed(session_id, version, raw),
             )
 
         saved = vault.rename(
             keys.digest_of(former), keys.digest_of(session_id), loaded=loaded, renamed=renamed
         )
-        self._stored(saved, raw)
-
-    def _take_over(self, former: str, latest: Record, content: dict[str, Any]) -> None:
-        """What other requests have changed, where this one has not changed the same."""
-        known = cast(Record, self._record).fields
-        loads, raw = self.serializer().loads, self._serialised(content)
-        mine = _difference(self._plain, raw).keys() | (self._plain.keys() - raw.keys())
-        names = {keys.field_of(former, name): name for name in self._plain}
-        for field, sealed in latest.fields.items():
-            if field in known and stamp_of(known[field]) >= stamp_of(sealed):
-                continue
-            if is_removal(sealed):
-                name = names.get(field)
-                if name and name not in mine:
-                    content.pop(name, None)
-                continue
-            try:
-                name, value = unseal(sealed, digest=keys.digest_of(former), field=field)
-            except Refused as refusal:
-                metrics.refused(refusal.reason)
-                continue
-            if name not in mine:
-                content[name] = loads(value)
+        content.moved(session_id, raw)
+        self._stored(saved)
 
     # --- Delete --------------------------------------------------------------------------------
 
@@ -297,16 +277,24 @@ class SessionStore(SessionBase):
     async def aflush(self) -> None:
         await sync_to_async(self.flush)()
 
-    def _content(self, no_load: bool = False) -> dict[str, Any]:
-        content: dict[str, Any] = self._get_session(no_load=no_load)  # type: ignore[attr-defined]  # not in the stubs
-        return content
+
+def _sealed(session_id: str, version: int, raw: Mapping[str, bytes]) -> dict[bytes, bytes]:
+    digest = keys.digest_of(session_id)
+    fields = {name: keys.field_of(session_id, name) for name in raw}
+    return {
+        fields[name]: seal(digest=digest, field=fields[name], stamp=version, name=name, value=value)
+        for name, value in raw.items()
+    }
 
 
-def _difference(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> dict[str, bytes]:
-    """What is new or different."""
-    return {name: value for name, value in after.items() if before.get(name) != value}
+def _fields(session_id: str, names: Iterable[str]) -> list[bytes]:
+    return [keys.field_of(session_id, name) for name in names]
 
 
-def _user(content: Mapping[str, Any]) -> str:
-    user_id = content.get(SESSION_KEY)
-    return keys.pseudonym_of(str(user_id)) if user_id else ""
+def _newer(latest: Record, loaded: Record) -> dict[bytes, bytes]:
+    """What was written since."""
+    return {
+        field: sealed
+        for field, sealed in latest.fields.items()
+        if field not in loaded.fields or stamp_of(loaded.fields[field]) < stamp_of(sealed)
+    }

@@ -11,11 +11,9 @@ A removed attribute leaves its stamp alone, so that merging two copies does not 
 
 import os
 import zlib
-from functools import cache
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sessions_ext.conf import conf
 
@@ -23,7 +21,7 @@ FORMAT: Final = 1
 DEFLATED: Final = 1  # flag
 STAMP: Final = 8  # bytes
 NONCE: Final = 12
-WORTH_DEFLATING: Final = 128  # bytes; below it the result is hardly smaller
+WORTH_DEFLATING: Final = 512  # bytes; below it the result is hardly smaller, and later
 LARGEST: Final = 1 << 20  # bytes of one attribute, when inflated
 
 
@@ -44,31 +42,30 @@ def seal(*, digest: str, field: bytes, stamp: int, name: str, value: bytes) -> b
     flags = 0
     if len(plain) >= WORTH_DEFLATING and len(deflated := zlib.compress(plain, 1)) < len(plain):
         plain, flags = deflated, DEFLATED
-    key_id, key = next(iter(conf.keys.items()))
-    name_of_key = key_id.encode()
+    key_id, cipher = next(iter(conf.ciphers.items()))
     header = b"".join(
-        (stamp.to_bytes(STAMP), bytes((FORMAT, len(name_of_key))), name_of_key, bytes((flags,)))
+        (stamp.to_bytes(STAMP), bytes((FORMAT, len(key_id))), key_id, bytes((flags,)))
     )
     nonce = os.urandom(NONCE)
-    return header + nonce + _cipher(key).encrypt(nonce, plain, _bound(header, digest, field))
+    return header + nonce + cipher.encrypt(nonce, plain, header + digest.encode() + field)
 
 
 def unseal(sealed: bytes, *, digest: str, field: bytes) -> tuple[str, bytes]:
     """Name and serialised value. Raises Refused."""
-    header, key_id = _split(sealed)
-    key = conf.keys.get(key_id)
-    if key is None:
+    end = _end_of_key_id(sealed)
+    cipher = conf.ciphers.get(sealed[STAMP + 2 : end])
+    if cipher is None:
         raise Refused("unknown-key")
-    start = len(header) + NONCE
-    bound = _bound(header, digest, field)
+    start = end + 1 + NONCE
+    bound = sealed[: end + 1] + digest.encode() + field
     try:
-        plain = _cipher(key).decrypt(sealed[len(header) : start], sealed[start:], bound)
+        plain = cipher.decrypt(sealed[end + 1 : start], sealed[start:], bound)
     except (InvalidTag, ValueError):  # ValueError: shorter than a tag
         raise Refused("tampered") from None
-    if header[-1] & DEFLATED:
+    if sealed[end] & DEFLATED:
         plain = _inflate(plain)
-    end = 2 + int.from_bytes(plain[:2])
-    return plain[2:end].decode(), plain[end:]
+    value = 2 + int.from_bytes(plain[:2])
+    return plain[2:value].decode(), plain[value:]
 
 
 def removal(stamp: int) -> bytes:
@@ -87,24 +84,16 @@ def stamp_of(sealed: bytes) -> int:
 
 def key_id_of(sealed: bytes) -> str:
     """The key that sealed it. Raises Refused for what is no envelope."""
-    return _split(sealed)[1]
+    return sealed[STAMP + 2 : _end_of_key_id(sealed)].decode(errors="replace")
 
 
-def _split(sealed: bytes) -> tuple[bytes, str]:
-    """The header and the key id in it."""
+def _end_of_key_id(sealed: bytes) -> int:
     if len(sealed) < STAMP + 3 or sealed[STAMP] != FORMAT:
         raise Refused("malformed")
     end = STAMP + 2 + sealed[STAMP + 1]
     if len(sealed) <= end + NONCE:
         raise Refused("malformed")
-    try:
-        return sealed[: end + 1], sealed[STAMP + 2 : end].decode()
-    except UnicodeDecodeError:
-        raise Refused("malformed") from None
-
-
-def _bound(header: bytes, digest: str, field: bytes) -> bytes:
-    return b"".join((header, digest.encode(), field))
+    return end
 
 
 def _inflate(plain: bytes) -> bytes:
@@ -117,8 +106,3 @@ def _inflate(plain: bytes) -> bytes:
     if inflater.unconsumed_tail:
         raise Refused("bomb")
     return inflated
-
-
-@cache
-def _cipher(key: bytes) -> AESGCM:
-    return AESGCM(key)

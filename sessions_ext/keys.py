@@ -16,7 +16,7 @@ from django.utils.crypto import get_random_string
 
 ALPHABET: Final = string.digits + string.ascii_lowercase
 RANDOM: Final = 24  # characters of the id, 124 bits
-PROOF: Final = 8  # characters after it, 41 bits
+PROOF: Final = 8  # hexadecimal digits after it
 FIELD: Final = 12  # bytes
 
 
@@ -88,12 +88,7 @@ def _mac(secret: str, purpose: str, text: str) -> bytes:
 
 
 def _proof(secret: str, drawn: str) -> str:
-    number = int.from_bytes(_mac(secret, "id", drawn)[:8])
-    proof = []
-    for _ in range(PROOF):
-        number, digit = divmod(number, len(ALPHABET))
-        proof.append(ALPHABET[digit])
-    return "".join(proof)
+    return _mac(secret, "id", drawn).hex()[:PROOF]
 
 
 def _pseudonym(secret: str, user_id: str) -> str:

@@ -51,7 +51,7 @@ def _note_activity(request: HttpRequest, session: SessionStore) -> None:
     """With every log-in and first save, and else once in the interval."""
     if not session.accessed or not (session.modified or session.session_key):
         return
-    if not any(name != ACTIVITY for name in session.keys()):  # noqa: SIM118 (not a mapping)
+    if not session.is_stored and not session.keys() - {ACTIVITY}:
         return
     now, before = int(time.time()), session.get(ACTIVITY)
     fresh = isinstance(before, dict) and now - before["at"] < conf.activity_interval

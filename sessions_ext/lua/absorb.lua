@@ -51,7 +51,8 @@ redis.call('ZADD', KEYS[2], expiry, ARGV[1])
 if user ~= '' then
   local index = ARGV[6] .. user
   redis.call('ZADD', index, expiry, ARGV[1])
-  redis.call('PEXPIREAT', index, expiry, 'GT')
-  if redis.call('PTTL', index) == -1 then redis.call('PEXPIREAT', index, expiry) end
+  if redis.call('PEXPIREAT', index, expiry, 'GT') == 0 and redis.call('PTTL', index) == -1 then
+    redis.call('PEXPIREAT', index, expiry)
+  end
 end
 return {kept and 'MERGED' or 'TAKEN_OVER', redis.call('HGETALL', KEYS[1])}

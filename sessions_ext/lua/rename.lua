@@ -24,7 +24,8 @@ redis.call('ZADD', KEYS[2], ARGV[5], ARGV[2])
 if ARGV[8] ~= '' then
   local index = ARGV[7] .. ARGV[8]
   redis.call('ZADD', index, ARGV[5], ARGV[2])
-  redis.call('PEXPIREAT', index, ARGV[5], 'GT')
-  if redis.call('PTTL', index) == -1 then redis.call('PEXPIREAT', index, ARGV[5]) end
+  if redis.call('PEXPIREAT', index, ARGV[5], 'GT') == 0 and redis.call('PTTL', index) == -1 then
+    redis.call('PEXPIREAT', index, ARGV[5])
+  end
 end
 return {'SAVED', ARGV[4]}

@@ -36,8 +36,9 @@ end
 if ARGV[7] ~= '' then
   local index = ARGV[6] .. ARGV[7]
   redis.call('ZADD', index, ARGV[5], ARGV[1])
-  redis.call('PEXPIREAT', index, ARGV[5], 'GT')
-  if redis.call('PTTL', index) == -1 then redis.call('PEXPIREAT', index, ARGV[5]) end
+  if redis.call('PEXPIREAT', index, ARGV[5], 'GT') == 0 and redis.call('PTTL', index) == -1 then
+    redis.call('PEXPIREAT', index, ARGV[5])
+  end
 end
 
 if stored == loaded or ARGV[2] == 'create' then

@@ -1,0 +1,178 @@
+"""A session's content as a mapping that opens a stored attribute when somebody asks for it.
+
+Most requests look at a few attributes. What nobody looked at cannot have changed either, so it is
+neither deciphered at load nor serialised at save.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any, Final
+
+from django.contrib.auth import SESSION_KEY
+from django.core.signing import JSONSerializer
+
+from sessions_ext import keys, metrics
+from sessions_ext.conf import conf
+from sessions_ext.envelope import Refused, is_removal, unseal
+
+_encoder: Final = json.JSONEncoder(separators=(",", ":"))
+
+
+class Codec:
+    """How a value becomes bytes: `SESSION_SERIALIZER`."""
+
+    def __init__(self, serializer: type[Any]) -> None:
+        if serializer is JSONSerializer:  # which makes an encoder for each value
+            self.dumps: Callable[[Any], bytes] = _to_json
+            self.loads: Callable[[bytes], Any] = _from_json
+        else:
+            self.dumps, self.loads = serializer().dumps, serializer().loads
+
+
+def _to_json(value: Any) -> bytes:
+    return _encoder.encode(value).encode("ascii")
+
+
+def _from_json(raw: bytes) -> Any:
+    return json.loads(raw.decode("latin-1"))
+
+
+class Attributes(MutableMapping[str, Any]):
+    """Names to values. `refuse` is called when an attribute that decides who is let in is forged.
+
+    Any other attribute that does not open is not there. Those that decide are opened at once where
+    `is_signed_in` says that there are any.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        *,
+        session_id: str = "",
+        fields: Mapping[bytes, bytes] | None = None,
+        is_signed_in: bool = False,
+        refuse: Callable[[], None] | None = None,
+    ) -> None:
+        self._codec = codec
+        self._name(session_id)
+        self._sealed = dict(fields or {})
+        self._refuse = refuse
+        self._values: dict[str, Any] = {}
+        self._raw: dict[str, bytes] = {}
+        """What is stored, of the attributes that were opened."""
+        if is_signed_in:
+            for name in conf.security_attributes:
+                self._find(name)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._values and not self._find(name):
+            raise KeyError(name)
+        return self._values[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values or self._find(str(name))
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._find(name)
+        self._values[str(name)] = value
+
+    def __delitem__(self, name: str) -> None:
+        self._find(name)
+        del self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._open_all()
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        self._open_all()
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({dict(self)!r})"
+
+    def raw(self) -> dict[str, bytes]:
+        """All of it, serialised."""
+        return {name: self._codec.dumps(self[name]) for name in self}
+
+    def changes(self) -> tuple[dict[str, bytes], set[str]]:
+        """What is new or different from what is stored, serialised; and what was removed."""
+        changed = {}
+        for name, value in self._values.items():
+            raw = self._codec.dumps(value)
+            if self._raw.get(name) != raw:
+                changed[name] = raw
+        return changed, self._raw.keys() - self._values.keys()
+
+    def saved(self, session_id: str, changed: Mapping[str, bytes], removed: set[str]) -> None:
+        """The changes are stored now, under this id."""
+        self._name(session_id)
+        self._raw |= changed
+        for name in removed:
+            self._raw.pop(name, None)
+
+    def moved(self, session_id: str, raw: dict[str, bytes]) -> None:
+        """All of it is stored under another id now."""
+        self._name(session_id)
+        self._raw = raw
+
+    def take_over(self, fields: Mapping[bytes, bytes]) -> None:
+        """What another request has stored meanwhile, where this one has not changed the same."""
+        self._open_all()
+        changed, removed = self.changes()
+        names = {keys.field_of(self._session_id, name): name for name in self._raw}
+        for field, sealed in fields.items():
+            if not is_removal(sealed):
+                opened = self._unseal(field, sealed)
+                if opened and opened[0] not in changed and opened[0] not in removed:
+                    self._values[opened[0]] = self._codec.loads(opened[1])
+            elif (name := names.get(field, "")) not in changed:
+                self._values.pop(name, None)
+
+    def _name(self, session_id: str) -> None:
+        self._session_id, self._digest = session_id, keys.digest_of(session_id)
+
+    def _find(self, name: str) -> bool:
+        """Open the attribute if it is stored and not open yet. Says whether it is there now."""
+        if not self._sealed:
+            return False
+        field = keys.field_of(self._session_id, name)
+        return field in self._sealed and self._open(field)
+
+    def _open_all(self) -> None:
+        for field in list(self._sealed):
+            self._open(field)
+
+    def _open(self, field: bytes) -> bool:
+        sealed = self._sealed.pop(field, None)
+        if sealed is None or is_removal(sealed):
+            return False
+        opened = self._unseal(field, sealed)
+        if opened is None:
+            return False
+        name, raw = opened
+        try:
+            self._values[name] = self._codec.loads(raw)
+        except ValueError:  # another serialiser's
+            metrics.refused("malformed")
+            return False
+        self._raw[name] = raw
+        return True
+
+    def _unseal(self, field: bytes, sealed: bytes) -> tuple[str, bytes] | None:
+        digest = self._digest
+        try:
+            return unseal(sealed, digest=digest, field=field)
+        except Refused as refusal:
+            metrics.refused(refusal.reason, digest=digest)
+            decisive = {keys.field_of(self._session_id, name) for name in conf.security_attributes}
+            if field in decisive and self._refuse:
+                self._sealed, self._values, self._raw = {}, {}, {}
+                self._refuse()
+            return None
+
+
+def user_of(content: Mapping[str, Any]) -> str:
+    """Pseudonym of the user that is signed in, empty for a guest."""
+    user_id = content.get(SESSION_KEY)
+    return keys.pseudonym_of(str(user_id)) if user_id else ""
