@@ -1,6 +1,8 @@
 """Accounts: orders, log in and out, sign up, passwords, and what a guest brings along."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from orders.models import Order
 from orders.queries import SESSION_ORDERS
+from sessions_ext.engine import SessionStore
 from shop.models import Cart, CartLine, Customer, Product, Variant
 from shop.models.cart import MAX_QUANTITY
 from shop.services.cart import SESSION_CART, SESSION_COUNT
@@ -178,34 +181,61 @@ def test_what_was_withdrawn_joins_too_and_log_in_works(
     assert text_of(client.get("/cart/")).count("No longer for sale.") == 2
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_log_in_that_fails_over_the_cart_leaves_it_to_the_guest() -> None:
-    """Another transaction holds the guest's cart for longer than the merge waits."""
-    client = Client(raise_request_exception=False)
-    customer = make_customer()
-    variant = make_product().variants.get()
-    add(client, variant, 2)
+@contextmanager
+def locked_for_long(statement: str) -> Iterator[None]:
+    """Another transaction holds what this locks, for longer than anybody here waits."""
     other = connection.copy()
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '100ms'")
-
     try:
         other.set_autocommit(False)
         with other.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM shop_cart FOR UPDATE")
-        failed = log_in(client, customer)
+            cursor.execute(statement)
+        yield
     finally:
         other.rollback()
         other.close()
         connection.close()
 
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "lock", ["SELECT 1 FROM shop_cart FOR UPDATE", "SELECT 1 FROM shop_customer FOR UPDATE"]
+)
+def test_a_log_in_that_fails_leaves_the_guest_as_they_were(lock: str) -> None:
+    """Over the cart, which is to be joined, or over the customer's `last_login`."""
+    client = Client(raise_request_exception=False)
+    customer = make_customer()
+    variant = make_product().variants.get()
+    add(client, variant, 2)
+    client.post("/currency/", {"currency": "JPY"})
+    before, cookie = dict(client.session.items()), client.cookies["SESSION"].value
+
+    with locked_for_long(lock):
+        failed = log_in(client, customer)
+
     assert failed.status_code == HTTPStatus.SERVICE_UNAVAILABLE
-    assert SESSION_CART in client.session
-    assert client.session[SESSION_COUNT] == 2
-    assert SESSION_KEY not in client.session
+    assert "SESSION" not in failed.cookies
+    assert (dict(client.session.items()), client.cookies["SESSION"].value) == (before, cookie)
+    assert 'value="2"' in text_of(client.get("/cart/"))
     log_in(client, customer)
     assert SESSION_CART not in client.session
+    assert not SessionStore().exists(cookie)
     assert units(customer) == {variant.sku: 2}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_log_in_works_where_nothing_is_locked() -> None:
+    """The control: the lock is what fails the log-in above."""
+    client = Client(raise_request_exception=False)
+    customer = make_customer()
+    add(client, make_product().variants.get(), 2)
+
+    with locked_for_long("SELECT 1"):
+        done = log_in(client, customer)
+
+    assert done.headers["Location"] == "/account/"
+    assert SESSION_KEY in client.session
 
 
 def test_the_customers_cart_is_there_on_another_device(client: Client) -> None:
