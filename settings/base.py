@@ -258,6 +258,7 @@ SESSION_COOKIE_AGE = 24 * 60 * 60
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "shop.views.errors.csrf_failure"
 # A cookie, so that a message needs no session and is shown by whichever region comes next.
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"

@@ -91,6 +91,21 @@ def env_hosts(name: str, default: list[HostPort] | None = REQUIRED) -> list[Host
     return _read(name, parse, default, "host:port,host:port,…")
 
 
+def env_domain(name: str, *, of: str) -> str | None:
+    """A domain that the host `of` is in, `.shop.example`; None when none is set."""
+
+    def parse(raw: str) -> str:
+        domain = raw.lower().removeprefix(".")
+        labels = domain.split(".")
+        if len(labels) < 2 or not all(re.fullmatch(r"[a-z0-9-]+", label) for label in labels):
+            raise ValueError(f"{raw!r} is no domain")
+        if labels[-1].isdigit() or not f".{of}".endswith(f".{domain}"):
+            raise ValueError(f"{of} is not in {raw!r}")
+        return f".{domain}"
+
+    return _read(name, parse, "", f"a domain that {of} is in, such as .shop.example") or None
+
+
 def env_regions(name: str, default: dict[str, str] | None = REQUIRED) -> dict[str, str]:
     """Regions and the AWS regions they live in: `taiwan=ap-east-2,tokyo=ap-northeast-1`."""
 

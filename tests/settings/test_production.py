@@ -1,5 +1,6 @@
 """Production starts only with every secret, and says in one line which one is missing."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -27,9 +28,10 @@ def production_environment() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def start(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def start(environment: dict[str, str], then: str = "pass") -> subprocess.CompletedProcess[str]:
+    """Load the settings, and do something with them."""
     return subprocess.run(
-        [sys.executable, "-c", "from settings import production"],
+        [sys.executable, "-c", f"from settings import production; {then}"],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -71,6 +73,12 @@ def test_production_names_the_missing_variable_in_one_line(name: str) -> None:
         ("SECRET_KEY", "short"),
         ("SESSION_KEYS", "k1:not-base64!"),
         ("SESSION_KEYS", "k1:c2hvcnQ="),
+        ("SESSION_COOKIE_DOMAIN", ".other.example"),
+        ("SESSION_COOKIE_DOMAIN", "tokyo.shop.example"),
+        ("SESSION_COOKIE_DOMAIN", "hop.example"),
+        ("SESSION_COOKIE_DOMAIN", ".example"),
+        ("SESSION_COOKIE_DOMAIN", "https://shop.example"),
+        ("SESSION_COOKIE_DOMAIN", "."),
     ],
 )
 def test_production_refuses_a_wrong_value_without_repeating_secrets(name: str, value: str) -> None:
@@ -101,3 +109,53 @@ def test_production_names_a_secret_file_that_cannot_be_read(tmp_path: Path) -> N
 
     assert result.returncode == 1
     assert result.stderr.startswith("anyport: SECRET_KEY_FILE cannot be read: ")
+
+
+# --- Cookies -------------------------------------------------------------------------------------
+
+COOKIES = ("SESSION", "CSRF", "LANGUAGE")
+
+
+def cookie_settings(environment: dict[str, str], name: str) -> dict[str, object]:
+    """By cookie."""
+    wanted = ", ".join(f"getattr(production, '{cookie}_COOKIE_{name}', None)" for cookie in COOKIES)
+    result = start(environment, f"import json; print(json.dumps([{wanted}]))")
+    assert (result.returncode, result.stderr) == (0, "")
+    return dict(zip(COOKIES, json.loads(result.stdout), strict=True))
+
+
+def test_production_sends_cookies_over_tls_only_and_to_this_site_only() -> None:
+    environment = production_environment()
+
+    assert set(cookie_settings(environment, "SECURE").values()) == {True}
+    assert set(cookie_settings(environment, "SAMESITE").values()) == {"Lax"}
+    assert cookie_settings(environment, "HTTPONLY")["SESSION"] is True
+    assert cookie_settings(environment, "NAME")["SESSION"] == "SESSION"
+    assert cookie_settings(environment, "AGE")["SESSION"] == 24 * 60 * 60
+
+
+@pytest.mark.parametrize(
+    ("url", "domain", "sent"),
+    [
+        ("https://shop.example", "", None),
+        ("https://shop.example", ".shop.example", ".shop.example"),
+        ("https://shop.example", "shop.example", ".shop.example"),
+        ("https://tokyo.shop.example:8443", ".Shop.Example", ".shop.example"),
+        ("https://tokyo.shop.example/", ".tokyo.shop.example", ".tokyo.shop.example"),
+    ],
+)
+def test_production_shares_its_cookies_with_the_names_below_a_domain(
+    url: str, domain: str, sent: str | None
+) -> None:
+    environment = production_environment() | {"ANYPORT_URL": url, "SESSION_COOKIE_DOMAIN": domain}
+
+    assert cookie_settings(environment, "DOMAIN") == dict.fromkeys(COOKIES, sent)
+
+
+def test_production_shares_no_cookie_of_an_address_without_a_name() -> None:
+    environment = production_environment() | {"ANYPORT_URL": "https://203.0.113.7"}
+
+    result = start(environment | {"SESSION_COOKIE_DOMAIN": ".113.7"})
+
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith("anyport: SESSION_COOKIE_DOMAIN ")
