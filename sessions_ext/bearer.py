@@ -24,8 +24,6 @@ TOKEN_REFUSED: Final = 4401
 class UnkeptSession(SessionBase):
     """The session of whoever shows a token and no cookie: empty, and nothing of it is stored."""
 
-    version = 0
-
     def exists(self, session_key: str) -> bool:
         return False
 

@@ -8,6 +8,7 @@ has a token left for SESSION_TOKEN_AGE seconds at most.
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -24,6 +25,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import constant_time_compare
 
 from sessions_ext.conf import AUTH_TOKEN, conf
+from sessions_ext.errors import SessionsUnavailable
 from sessions_ext.keys import digest_of
 
 ALGORITHM: Final = "HS256"
@@ -155,12 +157,16 @@ def token_middleware(
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         if response.status_code < 500 and hasattr(request, "session"):
-            session = request.session
-            if session.accessed and SESSION_KEY in session:
-                current_token(session)
+            _keep_fresh(request.session)
         return response
 
     return middleware
+
+
+def _keep_fresh(session: SessionBase) -> None:
+    with suppress(SessionsUnavailable):  # the view did without the session, or has said so
+        if session.accessed and SESSION_KEY in session:
+            current_token(session)
 
 
 def check_token_age(**kwargs: Any) -> list[CheckMessage]:

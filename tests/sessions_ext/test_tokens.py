@@ -4,7 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from hypothesis import given
 from hypothesis import settings as examples
@@ -22,6 +24,7 @@ from hypothesis import strategies as st
 from sessions_ext import tokens
 from sessions_ext.bearer import UnkeptSession, bearer_of
 from sessions_ext.conf import AUTH_TOKEN, conf
+from sessions_ext.errors import SessionsUnavailable
 from sessions_ext.tokens import (
     Token,
     TokenEnded,
@@ -31,6 +34,7 @@ from sessions_ext.tokens import (
     check_token_age,
     current_token,
     mint,
+    token_middleware,
     user_of,
     verify,
 )
@@ -318,6 +322,55 @@ def test_session_gets_another_token_when_its_own_will_not_do(kept: Any) -> None:
 def test_session_of_nobody_has_no_token() -> None:
     with pytest.raises(KeyError):
         current_token(UnkeptSession("s" * 32))
+
+
+class Unreachable(UnkeptSession):
+    def load(self) -> dict[str, Any]:
+        raise SessionsUnavailable
+
+
+def respond(session: SessionBase, status: int = 200) -> int:
+    """The answer of a view that reads the session, and does without it where it cannot."""
+
+    def view(request: HttpRequest) -> HttpResponse:
+        with suppress(SessionsUnavailable):
+            request.session.get("preference")
+        return HttpResponse(status=status)
+
+    request = HttpRequest()
+    request.session = session
+    return token_middleware(view)(request).status_code
+
+
+def test_middleware_gives_a_signed_in_session_its_token() -> None:
+    session = signed_in()
+
+    respond(session)
+
+    assert verify(session[AUTH_TOKEN]).user_id == "7"
+
+
+def test_middleware_leaves_guests_and_failed_requests_alone() -> None:
+    guest, failed = UnkeptSession("s" * 32), signed_in()
+
+    assert [respond(guest), respond(failed, 503)] == [200, 503]
+
+    assert AUTH_TOKEN not in guest
+    assert AUTH_TOKEN not in failed
+    assert not (guest.modified or failed.modified)
+
+
+def test_middleware_does_not_fail_a_page_that_did_without_its_session() -> None:
+    assert respond(Unreachable("s" * 32)) == 200
+
+
+def test_middleware_reads_no_session_that_the_view_did_not() -> None:
+    request = HttpRequest()
+    request.session = Unreachable("s" * 32)
+
+    token_middleware(lambda request: HttpResponse())(request)
+
+    assert request.session.accessed is False
 
 
 # --- The user's row ------------------------------------------------------------------------------
