@@ -19,10 +19,17 @@ from regions.checkup import Answer, Degraded, Finding, Probe, State, conclusion,
 from regions.regions import Region, all_regions
 from storage.buckets import bucket_name
 from storage.clients import dynamodb, s3
-from storage.tables import slots_table
+from storage.redis import redis_local
+from storage.tables import sessions_table, slots_table
 
 _REDIS_IMPACT: Final = "Pages without a session still show; log-in, carts and live updates wait."
 _COPY_IMPACT: Final = "Nothing: one copy fewer. Too few, and the primary refuses writes."
+_LOCAL_IMPACT: Final = "This region asks the primary for each session: slower, nothing else."
+_TABLE_ADVICE: Final = (
+    "manage.py provision creates a table that is missing; else see the AWS status page."
+)
+_BEHIND: Final = 0.5
+"""Seconds that a write may take to this region's replica."""
 _ROLES: Final = {"master": "the primary", "slave": "a replica"}
 _OPTIONS: Final[dict[str, Any]] = {
     "socket_connect_timeout": 0.5,
@@ -52,7 +59,7 @@ def redis() -> Iterator[Probe]:
         "Redis primary",
         f"by {len(settings.REDIS_SENTINELS)} Sentinels"
         if settings.REDIS_SENTINELS
-        else _bare_url(),
+        else _bare(settings.REDIS_URL),
         _ask_primary,
         impact=_REDIS_IMPACT,
         advice="Sentinels promote a replica within 5 s; else read the primary's log."
@@ -67,11 +74,19 @@ def redis() -> Iterator[Probe]:
             impact="Unknown: nobody says which nodes there are.",
             advice="See Sentinel.",
         )
+    if redis_local():
+        yield Probe(
+            "Redis replica",
+            _bare(settings.REDIS_LOCAL_URL),
+            _ask_local,
+            impact=_LOCAL_IMPACT,
+            advice="INFO replication there; is it a replica of this primary (REDIS_LOCAL_URL)?",
+        )
 
 
-def _bare_url() -> str:
+def _bare(url: str) -> str:
     """Without a password."""
-    return place(str(settings.REDIS_URL).partition("://")[2].rpartition("@")[2])
+    return place(url.partition("://")[2].rpartition("@")[2])
 
 
 def _ask_sentinel(host: str, port: int) -> Answer:
@@ -92,11 +107,11 @@ def _sentinels() -> Sentinel:
 
 
 def _primary() -> Redis:
+    options = {"db": settings.REDIS_DB, "retry": _no_retry(), **_OPTIONS}
     if not settings.REDIS_SENTINELS:
-        return Redis.from_url(settings.REDIS_URL, retry=_no_retry(), **_OPTIONS)
-    found: Redis = _sentinels().master_for(  # type: ignore[no-untyped-call]
-        settings.REDIS_MASTER_NAME, retry=_no_retry(), **_OPTIONS
-    )
+        return Redis.from_url(settings.REDIS_URL, **options)
+    sentinels: Any = _sentinels()
+    found: Redis = sentinels.master_for(settings.REDIS_MASTER_NAME, **options)
     return found
 
 
@@ -109,6 +124,36 @@ def _ask_primary() -> Answer:
     if info["role"] != "master":
         raise Degraded(f"answers as a {info['role']}")
     return Answer(f"takes writes, {info['connected_slaves']} replicas connected")
+
+
+def _ask_local() -> Answer:
+    """The node that this region reads from: its role, its link, and how far it is behind."""
+    with Redis.from_url(
+        settings.REDIS_LOCAL_URL, db=settings.REDIS_DB, retry=_no_retry(), **_OPTIONS
+    ) as local:
+        info: dict[str, Any] = local.info("replication")
+        if info["role"] == "master":
+            return Answer("is the primary")
+        if info["master_link_status"] != "up":
+            seconds = info.get("master_link_down_since_seconds", "unknown")
+            raise Degraded(f"receives nothing from the primary for {seconds} s")
+        return Answer(f"a replica, {_lag(local)} behind")
+
+
+def _lag(local: Redis) -> str:
+    """How long a write to the primary takes until it is seen here. Raises Degraded if too long."""
+    key = f"{settings.ANYPORT_NAMESPACE}:check:{uuid4()}"
+    try:
+        with _primary() as primary:
+            primary.set(key, "1", ex=10)
+    except (OSError, RedisError):  # a finding of its own, and not this node's fault
+        return "nobody knows how far"
+    began = time.monotonic()
+    while not local.exists(key):
+        if time.monotonic() - began > _BEHIND:
+            raise Degraded(f"more than {_BEHIND} s behind, or the replica of another primary")
+        time.sleep(0.01)
+    return f"{(time.monotonic() - began) * 1000:.0f} ms"
 
 
 def _ask_nodes() -> Answer:
@@ -197,26 +242,32 @@ def _ask_bucket(where: Region) -> Answer:
 
 
 @probes
-def slots() -> Iterator[Probe]:
+def tables() -> Iterator[Probe]:
     dynamodb()
-    yield Probe(
-        "DynamoDB",
-        f"{settings.COORDINATION_REGION} {slots_table()}",
-        _ask_slots,
-        impact="Nothing. Scheduled jobs wait, and none runs twice.",
-        advice="manage.py provision creates a table that is missing; else see the AWS status page.",
-    )
+    for table, keys, impact in (
+        (slots_table(), ["slot"], "Nothing. Scheduled jobs wait, and none runs twice."),
+        (sessions_table(), ["pk", "sk"], "Nothing while Redis lives, but sessions have one copy."),
+    ):
+        yield Probe(
+            "DynamoDB",
+            f"{settings.COORDINATION_REGION} {table}",
+            partial(_ask_table, table, keys),
+            impact=impact,
+            advice=_TABLE_ADVICE,
+        )
 
 
-def _ask_slots() -> Answer:
-    client, key = dynamodb(), f"check|{uuid4()}"
-    item: dict[str, Any] = {"slot": {"S": key}, "expires_at": {"N": str(int(time.time()) + 60)}}
-    absent = "attribute_not_exists(slot)"
-    client.put_item(TableName=slots_table(), Item=item, ConditionExpression=absent)
+def _ask_table(table: str, keys: Sequence[str]) -> Answer:
+    """A conditional write must succeed once: leases and sessions rest on that."""
+    client, identity = dynamodb(), f"check|{uuid4()}"
+    key: dict[str, Any] = {name: {"S": identity} for name in keys}
+    item = key | {"expires_at": {"N": str(int(time.time()) + 60)}}
+    absent = f"attribute_not_exists({keys[0]})"
+    client.put_item(TableName=table, Item=item, ConditionExpression=absent)
     try:
-        client.put_item(TableName=slots_table(), Item=item, ConditionExpression=absent)
+        client.put_item(TableName=table, Item=item, ConditionExpression=absent)
     except client.exceptions.ConditionalCheckFailedException:
-        return Answer("a slot is claimed once")
+        return Answer("a conditional write succeeds once")
     finally:
-        client.delete_item(TableName=slots_table(), Key={"slot": {"S": key}})
-    raise RuntimeError("the same slot was claimed twice")
+        client.delete_item(TableName=table, Key=key)
+    raise RuntimeError("the same item was made twice")

