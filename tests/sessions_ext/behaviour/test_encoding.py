@@ -84,6 +84,8 @@ def test_a_value_that_json_lacks(engine: Engine, value: Any) -> None:
 def test_an_attribute_whose_name_is_a_number_comes_back_as_text(engine: Engine) -> None:
     session = engine.open()
     session.set(1, "one")
+    assert session.get(1) == "one"  # until then it is a number
+
     session.save()
 
     assert engine.content(session.key) == {"1": "one"}

@@ -48,6 +48,18 @@ def test_create_stores_what_was_set_before(engine: Engine) -> None:
     assert engine.content(session.key) == {"currency": "JPY"}
 
 
+def test_create_copies_a_session_that_was_loaded(engine: Engine) -> None:
+    key = engine.stored(currency="JPY", language="ja").key
+    session = engine.open(key)
+    session.get("currency")
+
+    session.create()
+
+    assert session.get("language") == "ja"
+    assert engine.content(session.key) == {"currency": "JPY", "language": "ja"}
+    assert engine.content(key) == {"currency": "JPY", "language": "ja"}
+
+
 def test_create_and_then_save(engine: Engine) -> None:
     session = engine.open()
     session.create()
@@ -128,9 +140,12 @@ def test_a_removed_attribute_may_come_back(engine: Engine) -> None:
     assert engine.content(session.key) == {"currency": "JPY"}
 
 
-def test_clear_empties_what_is_stored_and_keeps_the_key(engine: Engine) -> None:
-    key = engine.stored(currency="JPY").key
+@pytest.mark.parametrize("loaded", [True, False])
+def test_clear_empties_what_is_stored_and_keeps_the_key(engine: Engine, loaded: bool) -> None:
+    key = engine.stored(currency="JPY", language="ja").key
     session = engine.open(key)
+    if loaded:
+        session.get("currency")
 
     session.store.clear()
     session.save()
@@ -140,9 +155,12 @@ def test_clear_empties_what_is_stored_and_keeps_the_key(engine: Engine) -> None:
     assert engine.content(key) == {}
 
 
-def test_clear_and_set_replaces_everything(engine: Engine) -> None:
+@pytest.mark.parametrize("loaded", [True, False])
+def test_clear_and_set_replaces_everything(engine: Engine, loaded: bool) -> None:
     key = engine.stored(currency="JPY", language="ja").key
     session = engine.open(key)
+    if loaded:
+        session.get("currency")
 
     session.store.clear()
     session.set("cart", 7)

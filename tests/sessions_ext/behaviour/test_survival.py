@@ -36,6 +36,29 @@ def test_saving_does_not_resurrect_what_another_request_renamed(engine: Engine) 
     assert engine.content(key) == {}
 
 
+# Django's engines make it again, under the key that was logged out.
+CREATED_AFTER_DELETE: dict[str, type[Exception] | None] = {
+    OURS: UpdateError,
+    CACHED_DB: None,
+    CACHE: None,
+}
+
+
+def test_creating_what_another_request_deleted(engine: Engine) -> None:
+    key = engine.stored(currency="JPY").key
+    session = engine.open(key)
+    session.get("currency")
+    engine.open(key).delete()
+
+    if error := engine.expected(CREATED_AFTER_DELETE):
+        with pytest.raises(error):
+            session.save(must_create=True)
+        assert engine.content(key) == {}
+    else:
+        session.save(must_create=True)
+        assert engine.content(key) == {"currency": "JPY"}  # back to life
+
+
 # Django's engines write what they hold under the new key, without asking for the old one.
 RENAMED_AFTER_DELETE: dict[str, type[Exception] | None] = {
     OURS: UpdateError,
@@ -95,6 +118,39 @@ def test_a_request_that_removes_and_one_that_adds(engine: Engine) -> None:
     second.save()
 
     assert engine.content(key) == engine.expected(ONE_REMOVED)
+
+
+RENAMED_DURING_A_SAVE: dict[str, dict[str, Any]] = {
+    OURS: {"currency": "JPY", "language": "ja"},
+    CACHED_DB: {"currency": "JPY"},
+    CACHE: {"currency": "JPY"},
+}
+
+
+def test_renaming_takes_what_another_request_saved(engine: Engine) -> None:
+    key = engine.stored(currency="JPY").key
+    session, other = engine.open(key), engine.open(key)
+    session.get("currency")
+    other.set("language", "ja")
+    other.save()
+
+    session.cycle_key()
+
+    assert engine.content(session.key) == engine.expected(RENAMED_DURING_A_SAVE)
+
+
+def test_renaming_spares_what_another_request_did_not_touch(engine: Engine) -> None:
+    key = engine.stored(**{"": "nameless", "currency": "JPY"}).key
+    session, other = engine.open(key), engine.open(key)
+    session.get("currency")
+    other.set("language", "ja")
+    other.save()
+    other.pop("language")
+    other.save()
+
+    session.cycle_key()
+
+    assert engine.content(session.key) == {"": "nameless", "currency": "JPY"}
 
 
 # --- Redis has lost everything -----------------------------------------------------------------
