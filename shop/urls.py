@@ -1,6 +1,6 @@
 from django.urls import path
 
-from shop.views import addresses, cart, catalogue, preferences
+from shop.views import addresses, cart, catalogue, preferences, sessions
 
 app_name = "shop"
 
@@ -17,5 +17,12 @@ urlpatterns = [
     path("account/addresses/<int:pk>/", addresses.address, name="address"),
     path("account/addresses/<int:pk>/delete/", addresses.address_delete, name="address_delete"),
     path("account/addresses/<int:pk>/default/", addresses.address_default, name="address_default"),
+    path("account/sessions/", sessions.sessions, name="sessions"),
+    path("account/sessions/sign-out/", sessions.sessions_sign_out, name="sessions_sign_out"),
+    path(
+        "account/sessions/<slug:digest>/sign-out/",
+        sessions.session_sign_out,
+        name="session_sign_out",
+    ),
     path("currency/", preferences.currency, name="currency"),
 ]
