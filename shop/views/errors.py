@@ -12,6 +12,7 @@ from typing import Final
 
 import psycopg
 from botocore.exceptions import BotoCoreError
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
@@ -49,15 +50,30 @@ DETAILS: Final[dict[HTTPStatus, str]] = {
     ),
 }
 """What the API says. The pages' words are in `templates/shop/errors/`."""
+INTERRUPTED: Final = (
+    "The session ended while this request was answered: a log-in or log-out elsewhere ended it."
+    " What the session was to keep is not kept. Log in, look at what was changed, and go on."
+)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, SessionInterrupted):
+        return _interrupted(request)
     too_large = isinstance(exception, RequestDataTooBig | TooManyFieldsSent)
     return _answer(
         request,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_large else HTTPStatus.BAD_REQUEST,
         template="400",
     )
+
+
+def _interrupted(request: HttpRequest) -> HttpResponse:
+    """The session was deleted by another tab or device before this request could save it."""
+    status = HTTPStatus.BAD_REQUEST
+    if request.path_info.startswith(API):
+        headers = {"Cache-Control": "no-store"}
+        return problem(status, INTERRUPTED, kind="session-ended", headers=headers)
+    return _answer(request, status, template="interrupted")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:

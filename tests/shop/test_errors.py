@@ -16,6 +16,7 @@ from django.urls import include, path
 from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from sessions_ext.engine import SessionStore
 from storage.redis import redis_primary
 
 ERRORS: dict[str, Exception] = {
@@ -53,10 +54,19 @@ def post_only(request: HttpRequest) -> HttpResponse:
     return HttpResponse("done")
 
 
+def sign_out_meanwhile(request: HttpRequest) -> HttpResponse:
+    """As another tab's log-out would, between this request's load and its save."""
+    request.session["currency"] = "JPY"
+    SessionStore().delete(request.session.session_key)
+    return HttpResponse("done")
+
+
 urlpatterns = [
     path("fail/<str:name>/", fail),
     path("api/fail/<str:name>/", fail),
     path("post/", post_only),
+    path("ended/", sign_out_meanwhile),
+    path("api/ended/", sign_out_meanwhile),
     path("", include("settings.urls")),
 ]
 handler400 = "shop.views.errors.bad_request"
@@ -97,6 +107,42 @@ def test_api_gets_a_problem_instead(
     assert problem["status"] == status
     assert problem["title"] == status.phrase
     assert problem["detail"]
+
+
+# --- A session that ended meanwhile ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_session_that_another_tab_ended_is_told_of(browser: Client, method: str) -> None:
+    keep_something(browser)
+
+    response = getattr(browser, method)("/ended/?a=1")
+
+    html = response.content.decode()
+    assert response.status_code == HTTPStatus.BAD_REQUEST
+    assert "You were signed out meanwhile" in html
+    assert "Your account and your orders are safe" in html
+    assert "/accounts/login/" in html
+    assert ('href="/ended/?a=1"' in html) == (method == "get")
+    assert response.headers["Cache-Control"] == "no-store"
+    assert browser.get("/ended/").content == b"done"  # a guest by now, who goes on
+
+
+def test_a_session_that_another_tab_ended_is_a_problem_of_its_own(browser: Client) -> None:
+    keep_something(browser)
+
+    problem = browser.get("/api/ended/").json()
+
+    assert (problem["status"], problem["type"]) == (400, "urn:anyport:problem:session-ended")
+    assert problem["title"] == "Session ended"
+    assert "Log in" in problem["detail"]
+    assert "could not be read" not in problem["detail"]
+
+
+def keep_something(browser: Client) -> None:
+    session = browser.session
+    session["language"] = "en"
+    session.save()
 
 
 @pytest.mark.parametrize("prefix", ["", "/api"])
