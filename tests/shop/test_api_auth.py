@@ -1,6 +1,8 @@
 """Getting a token, and using the API with it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -20,6 +22,7 @@ from shop.models import Cart, Customer
 from storage.clients import dynamodb
 from tests.asked import watched
 from tests.factories import make_customer, make_product
+from tests.sessions_ext.outage import dynamodb_gone, forget_clients, redis_gone
 from tests.sessions_ext.test_tokens import FORGERIES, clock_behind
 from tests.shop.test_api import BROWSER, assert_problem, send
 from tests.stack import Stack
@@ -57,6 +60,21 @@ def bare_token(customer: Customer, *, ago: float = 0) -> str:
             session_id="s" * 32,
             password_hash=customer.get_session_auth_hash(),
         ).text
+
+
+@contextmanager
+def no_redis() -> Iterator[None]:
+    with redis_gone():
+        forget_clients()
+        yield
+    forget_clients()
+
+
+@contextmanager
+def no_store() -> Iterator[None]:
+    with dynamodb_gone(), no_redis():
+        yield
+    forget_clients()
 
 
 def assert_refused(response: Any, kind: str) -> None:
@@ -273,6 +291,23 @@ def test_customer_who_may_no_longer_log_in_is_refused_where_they_matter(lost: st
         assert_refused(Client().get(path, headers=bearer(token)), "token-revoked")
 
 
+def test_change_of_password_revokes_the_token_and_gives_the_session_another(
+    guest: Client,
+) -> None:
+    token = log_in(guest, make_customer().email).json()["token"]
+    browser = Client()
+    browser.cookies = guest.cookies
+    change = {"oldpassword": PASSWORD, "password1": "lighthouse-keeper"}
+
+    browser.post("/accounts/password/change/", change | {"password2": "lighthouse-keeper"})
+
+    renewed = token_of(browser).json()["token"]
+    assert renewed != token
+    assert_refused(Client().get("/api/session", headers=bearer(token)), "token-revoked")
+    by_token = Client().get("/api/session", headers=bearer(renewed)).json()
+    assert by_token["authenticated"]
+
+
 # --- Using one -----------------------------------------------------------------------------------
 
 
@@ -293,6 +328,38 @@ def test_token_asks_no_store_and_the_cookie_does(guest: Client, path: str) -> No
     assert by_token.nothing, by_token
     assert by_cookie.redis
     assert control.dynamodb == ["ListTables"]
+
+
+def test_token_is_enough_while_neither_store_can_be_asked(guest: Client) -> None:
+    customer = make_customer()
+    token = log_in(guest, customer.email).json()["token"]
+    sku = make_product().variants.get().sku
+    alone = Client(raise_request_exception=False)
+    guest.raise_request_exception = False
+
+    with no_store():
+        seen = alone.get("/api/session", headers=bearer(token))
+        added = send(alone, "POST", "/api/cart/items", {"sku": sku, "quantity": 1}, **bearer(token))
+        by_cookie = guest.get("/api/session")
+
+    assert seen.json()["email"] == customer.email
+    assert [line["sku"] for line in added.json()["lines"]] == [sku]
+    assert by_cookie.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def test_log_in_and_log_out_without_redis(guest: Client) -> None:
+    customer = make_customer()
+    browser = Client()
+
+    with no_redis():
+        token = log_in(guest, customer.email).json()["token"]
+        same = token_of(guest).json()["token"]
+        browser.cookies = guest.cookies
+        browser.post("/accounts/logout/")
+        after = token_of(guest)
+
+    assert token == same
+    assert_problem(after, HTTPStatus.UNAUTHORIZED)
 
 
 def test_token_fills_the_cart_of_its_customer_without_a_session() -> None:
