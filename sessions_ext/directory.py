@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from sessions_ext import dynamodb_store, keys, metrics, redis_store, vault
+from sessions_ext import dynamodb_store, fallback, keys, metrics, redis_store, vault
 from sessions_ext.conf import conf
 from sessions_ext.envelope import Refused, is_removal, unseal
 from sessions_ext.errors import SessionsUnavailable
@@ -45,7 +45,10 @@ def sessions_of(user_id: object) -> list[Entry]:
 
 def sign_out(digest: str) -> None:
     """End a session for good. Raises SessionsUnavailable when that could be noted nowhere."""
+    session_id = fallback.id_of(digest) if conf.fallback_engine else None
     vault.delete(digest)
+    if session_id:
+        fallback.end_there(session_id)
 
 
 def sign_out_all(user_id: object, *, keep: str | None = None) -> int:

@@ -6,7 +6,7 @@ UpdateError, which Django's middleware answers with "session interrupted".
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Final, cast
+from typing import Any, Final, Self, cast
 
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
@@ -33,6 +33,14 @@ class SessionStore(SessionBase):
 
     _session_cache: Attributes
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """While another engine is being left, what keeps both in step."""
+        if cls is SessionStore and conf.fallback_engine:
+            from sessions_ext.fallback import MovingStore  # noqa: PLC0415 (it is built on this)
+
+            return cast(Self, super().__new__(MovingStore))
+        return super().__new__(cls)
+
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(session_key)
         self._codec = Codec(self.serializer)
@@ -45,6 +53,8 @@ class SessionStore(SessionBase):
         """The id until now, while a new one is not saved yet."""
         self._is_new = False
         """Created, and not saved yet."""
+        self._was_cleared = False
+        """What is stored is to be replaced."""
 
     @property
     def version(self) -> int:
@@ -104,7 +114,7 @@ class SessionStore(SessionBase):
 
     def clear(self) -> None:
         self._session_cache = Attributes(self._codec)
-        self.accessed = self.modified = True
+        self.accessed = self.modified = self._was_cleared = True
 
     def _content(self, no_load: bool = False) -> Attributes:
         self.accessed = True
@@ -160,8 +170,8 @@ class SessionStore(SessionBase):
         session_id = str(self.session_key)
         digest = keys.digest_of(session_id)
         loaded = None if create else self._record
-        was_cleared = loaded is None and not create  # without having been looked at
-        if was_cleared:
+        was_cleared = self._was_cleared and not create
+        if loaded is None and not create:  # cleared without having been looked at
             loaded = self._look_up(digest)
         base = loaded or Record(version=0, expires_at=0)
         version = next_version(base.version, self.known_version or 0)
@@ -191,7 +201,7 @@ class SessionStore(SessionBase):
 
     def _stored(self, record: Record) -> None:
         self._record = record
-        self._former, self._is_new = None, False
+        self._former, self._is_new, self._was_cleared = None, False, False
         self.known_version = record.version
 
     def _expires_at(self, content: Attributes) -> int:

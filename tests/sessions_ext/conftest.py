@@ -1,0 +1,24 @@
+"""What tests of sessions share."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.apps import AppConfig, apps
+from django.db import connection
+from pytest_django import DjangoDbBlocker
+
+
+@pytest.fixture(scope="session")
+def session_table(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The table of Django's own engines, whose app the shop does not install."""
+    sessions = AppConfig.create("django.contrib.sessions")
+    sessions.apps = apps
+    with pytest.MonkeyPatch.context() as patch:  # a model's module asks for its app once: now
+        patch.setitem(apps.app_configs, sessions.label, sessions)
+        sessions.import_models()
+    model = sessions.get_model("Session")
+    with django_db_blocker.unblock(), connection.schema_editor() as editor:
+        editor.create_model(model)
+    yield
+    with django_db_blocker.unblock(), connection.schema_editor() as editor:
+        editor.delete_model(model)
