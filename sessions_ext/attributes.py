@@ -16,6 +16,7 @@ from sessions_ext.conf import conf
 from sessions_ext.envelope import Refused, is_removal, unseal
 
 _encoder: Final = json.JSONEncoder(separators=(",", ":"))
+_decoder: Final = json.JSONDecoder()
 
 
 class Codec:
@@ -34,7 +35,8 @@ def _to_json(value: Any) -> bytes:
 
 
 def _from_json(raw: bytes) -> Any:
-    return json.loads(raw.decode("latin-1"))
+    value, end = _decoder.raw_decode(text := raw.decode("latin-1"))
+    return value if end == len(text) else json.loads(text)
 
 
 class Attributes(MutableMapping[str, Any]):
@@ -65,18 +67,22 @@ class Attributes(MutableMapping[str, Any]):
                 self._find(name)
 
     def __getitem__(self, name: str) -> Any:
+        name = str(name)  # as JSON has it
         if name not in self._values and not self._find(name):
             raise KeyError(name)
         return self._values[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._values or self._find(str(name))
+        name = str(name)
+        return name in self._values or self._find(name)
 
     def __setitem__(self, name: str, value: Any) -> None:
+        name = str(name)
         self._find(name)
-        self._values[str(name)] = value
+        self._values[name] = value
 
     def __delitem__(self, name: str) -> None:
+        name = str(name)
         self._find(name)
         del self._values[name]
 
@@ -112,7 +118,8 @@ class Attributes(MutableMapping[str, Any]):
             self._raw.pop(name, None)
 
     def moved(self, session_id: str, raw: dict[str, bytes]) -> None:
-        """All of it is stored under another id now."""
+        """All of it is stored under another id now; `raw` is how."""
+        self._open_all()  # while its fields can still be told by the former id
         self._name(session_id)
         self._raw = raw
 
@@ -126,8 +133,8 @@ class Attributes(MutableMapping[str, Any]):
                 opened = self._unseal(field, sealed)
                 if opened and opened[0] not in changed and opened[0] not in removed:
                     self._values[opened[0]] = self._codec.loads(opened[1])
-            elif (name := names.get(field, "")) not in changed:
-                self._values.pop(name, None)
+            elif field in names and names[field] not in changed:
+                self._values.pop(names[field], None)
 
     def _name(self, session_id: str) -> None:
         self._session_id, self._digest = session_id, keys.digest_of(session_id)
