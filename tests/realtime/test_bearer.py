@@ -12,13 +12,11 @@ import pytest
 import websockets
 from asgiref.sync import async_to_sync, sync_to_async
 
-from sessions_ext.tokens import mint
-from shop.models import Customer
 from tests.asked import Asked, watched
 from tests.factories import make_customer, make_order
 from tests.realtime.test_socket import Socket, log_in, paid_by_admin
-from tests.sessions_ext.test_tokens import FORGERIES, clock_behind
 from tests.stack import Stack
+from tests.tokens import FORGERIES, token_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,15 +32,6 @@ class BearerSocket(Socket):
         super().__init__(query, cookies, origin)
         headers = [(name, value) for name, value in self.scope["headers"] if value]
         self.scope["headers"] = [*headers, (b"authorization", f"Bearer {token}".encode())]
-
-
-def token_for(customer: Customer, *, ago: float = 0) -> str:
-    with clock_behind(ago):
-        return mint(
-            user_id=str(customer.pk),
-            session_id="s" * 32,
-            password_hash=customer.get_session_auth_hash(),
-        ).text
 
 
 @asynccontextmanager
@@ -62,7 +51,7 @@ async def closing_code(socket: Socket) -> int:
 def test_token_opens_the_customers_own_audience_and_their_orders() -> None:
     customer = make_customer()
     order = make_order(customer=customer)
-    token = token_for(customer)
+    token = token_for(customer).text
 
     async def scenario() -> list[Any]:
         async with (
@@ -77,7 +66,7 @@ def test_token_opens_the_customers_own_audience_and_their_orders() -> None:
 
 def test_token_opens_nothing_that_is_anothers() -> None:
     order = make_order(customer=make_customer())
-    token = token_for(make_customer())
+    token = token_for(make_customer()).text
 
     assert async_to_sync(closing_code)(BearerSocket(token, f"order={order.number}")) == 4403
     assert async_to_sync(closing_code)(BearerSocket(token, "staff=1")) == 4403
@@ -89,7 +78,7 @@ def test_cookie_beside_a_token_admits_to_nothing() -> None:
     cookies = log_in(other)
     query = f"order={order.number}"
 
-    beside = BearerSocket(token_for(make_customer()), query, cookies)
+    beside = BearerSocket(token_for(make_customer()).text, query, cookies)
 
     assert async_to_sync(closing_code)(beside) == 4403
     async_to_sync(Socket(query, cookies).open)()
@@ -100,7 +89,7 @@ def test_token_needs_no_origin_and_a_cookie_does() -> None:
     cookies = log_in(customer)
 
     for origin in ("", "https://elsewhere.example"):
-        async_to_sync(BearerSocket(token_for(customer), origin=origin).open)()
+        async_to_sync(BearerSocket(token_for(customer).text, origin=origin).open)()
         assert async_to_sync(Socket("", cookies, origin).connect)() is False
 
 
@@ -114,7 +103,7 @@ def test_handshake_by_token_asks_no_store_and_by_cookie_does() -> None:
     customer = make_customer()
     cookies = log_in(customer)
 
-    by_token = async_to_sync(asked_by)(BearerSocket(token_for(customer), "", cookies))
+    by_token = async_to_sync(asked_by)(BearerSocket(token_for(customer).text, "", cookies))
     by_cookie = async_to_sync(asked_by)(Socket("", cookies))
 
     assert set(by_token.redis) <= SUBSCRIBING
@@ -130,7 +119,7 @@ def test_forged_token_is_refused(name: str) -> None:
 
 def test_token_that_ended_is_refused_whatever_the_cookie_says() -> None:
     customer = make_customer()
-    socket = BearerSocket(token_for(customer, ago=300), "", log_in(customer))
+    socket = BearerSocket(token_for(customer, ago=300).text, "", log_in(customer))
 
     assert async_to_sync(closing_code)(socket) == REFUSED
 
@@ -138,7 +127,7 @@ def test_token_that_ended_is_refused_whatever_the_cookie_says() -> None:
 @pytest.mark.parametrize("lost", ["deleted", "inactive", "password"])
 def test_token_of_a_customer_who_may_no_longer_log_in_is_refused(lost: str) -> None:
     customer = make_customer()
-    token = token_for(customer)
+    token = token_for(customer).text
     if lost == "deleted":
         customer.delete()
     elif lost == "inactive":
@@ -160,7 +149,7 @@ async def later(socket: Socket, seconds: float) -> None:
 
 
 def test_socket_is_closed_when_its_token_ends() -> None:
-    token = token_for(make_customer())
+    token = token_for(make_customer()).text
 
     async def scenario() -> Any:
         socket = BearerSocket(token)
@@ -174,7 +163,7 @@ def test_socket_is_closed_when_its_token_ends() -> None:
 
 def test_socket_stays_open_until_then_and_by_cookie_for_longer() -> None:
     customer = make_customer()
-    by_token, by_cookie = BearerSocket(token_for(customer)), Socket("", log_in(customer))
+    by_token, by_cookie = BearerSocket(token_for(customer).text), Socket("", log_in(customer))
 
     async def pong(socket: Socket, seconds: float) -> Any:
         await later(socket, seconds)
