@@ -17,6 +17,7 @@ from unfold.forms import (
 )
 
 from shop.admin.base import ModelAdmin, SaveChanged, TabularInline
+from shop.admin.sessions import SessionsAdmin
 from shop.models import Address, Customer
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class AddressInline(TabularInline[Address, Customer]):
     fields = ("name", "line1", "line2", "city", "postcode", "country", "is_default")
 
 
-class CustomerAdmin(SaveChanged, BaseUserAdmin, ModelAdmin[Customer]):
+class CustomerAdmin(SaveChanged, SessionsAdmin, BaseUserAdmin, ModelAdmin[Customer]):
     """Registered by orders/admin.py, which adds each customer's orders."""
 
     form = CustomerChangeForm
