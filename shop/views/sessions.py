@@ -28,7 +28,7 @@ def _customers_only[**P](view: View[P]) -> View[P]:
     guarded = login_required(view)
 
     @wraps(view)
-    def wrapper(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapper(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if request.htmx and not request.user.is_authenticated:  # type: ignore[attr-defined]  # set by django-htmx
             log_in = redirect_to_login(reverse("shop:sessions"))
             return HttpResponseClientRedirect(log_in.url)

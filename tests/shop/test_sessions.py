@@ -12,8 +12,8 @@ from django.contrib.auth import SESSION_KEY
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from sessions_ext.directory import ACTIVITY
 from sessions_ext.keys import digest_of
-from sessions_ext.middleware import ACTIVITY
 from shop.devices import device_name
 from shop.models import CartLine, Customer
 from tests.factories import make_customer, make_product
