@@ -51,7 +51,8 @@ from sessions_ext.record import Record, now_ms
 logger = logging.getLogger(__name__)
 
 SYNC: Final = "_moved"
-"""Attribute of ours: `id`, `of` (digests when taken in), `until` (ms), `epoch`."""
+"""Attribute of ours: `id`; `of`, digests of what was taken in; `until`, when the former's copy ends
+(ms); `epoch` of its store; `seen`, a digest of the change taken over last."""
 MARK: Final = "_sessions_ext"
 """Attribute of the copy in the former engine: digests of the values that we told it."""
 OURS_ALONE: Final = {SYNC, MARK, AUTH_TOKEN}
@@ -140,6 +141,20 @@ class MovingStore(SessionStore):
         finally:
             self._ends_at = None
         return content
+
+    def take_over(self, found: Found, *, dry_run: bool = False) -> bool:
+        """Save here what the former engine's instances have changed; says whether they did.
+
+        The former engine is not told. Raises Gone when it is not here (any more).
+        """
+        content = super().load()
+        if self._record is None:
+            raise Gone
+        if not self._take_over_from(found, content, mine=()):
+            return False
+        if not dry_run:
+            super()._save(content, create=False)
+        return True
 
     def _missed(self, content: Attributes) -> Attributes:
         """Ours has it, the former engine does not: ended there, or never told, or lost."""
@@ -311,6 +326,9 @@ class MovingStore(SessionStore):
         except (TypeError, ValueError) as error:
             logger.error("a change of the former engine cannot be taken over: %s", error)
             return False
+        seen = _digest(self._codec.dumps(found.content))
+        if seen == content.get(SYNC, {}).get("seen"):  # ours may have changed again since
+            return False
         have, took = _digests(content), False
         for name in (now.keys() | before.keys()).difference(mine):
             if now.get(name) in (before.get(name), have.get(name)):
@@ -320,6 +338,8 @@ class MovingStore(SessionStore):
                 content[name] = theirs[name]
             else:
                 content.pop(name, None)
+        if took and SYNC in content:
+            content[SYNC] = content[SYNC] | {"seen": seen}
         return took
 
     def _unless_away[**P](
