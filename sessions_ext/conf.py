@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 AUTH_TOKEN = "auth_token"  # noqa: S105 (the attribute's name)
+ACTIVITY = "_activity"
+"""Attribute: `at` and `since` (seconds since the epoch), `region`, `agent` (User-Agent)."""
 
 
 def django_redis() -> Redis:

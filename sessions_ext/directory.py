@@ -8,14 +8,11 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from sessions_ext import dynamodb_store, fallback, keys, metrics, redis_store, vault
-from sessions_ext.conf import conf
+from sessions_ext.conf import ACTIVITY, conf
 from sessions_ext.envelope import Refused, is_removal, unseal
 from sessions_ext.errors import SessionsUnavailable
 from sessions_ext.health import DYNAMODB_AWAY, dynamodb_gate, redis_gate
 from sessions_ext.record import Record, now_ms
-
-ACTIVITY = "_activity"
-"""Attribute: `at` and `since` (seconds since the epoch), `region`, `agent` (User-Agent)."""
 
 
 @dataclass(frozen=True, slots=True)

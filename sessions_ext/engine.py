@@ -13,12 +13,13 @@ from django.contrib.sessions.backends.base import CreateError, SessionBase, Upda
 
 from sessions_ext import keys, redis_store, vault
 from sessions_ext.attributes import Attributes, Codec, user_of
-from sessions_ext.conf import conf
+from sessions_ext.conf import ACTIVITY, AUTH_TOKEN, conf
 from sessions_ext.envelope import removal, seal, stamp_of
-from sessions_ext.errors import Gone, Taken
+from sessions_ext.errors import Gone, SessionsUnavailable, Taken
 from sessions_ext.record import Record, next_version, now_ms
 
 EXPIRY: Final = "_session_expiry"
+HOUSEKEEPING: Final = {ACTIVITY, AUTH_TOKEN}
 
 
 class SessionStore(SessionBase):
@@ -164,7 +165,18 @@ class SessionStore(SessionBase):
         except Taken:
             raise CreateError from None
         except Gone:
-            raise UpdateError from None
+            if not self._only_keeps_house(content):
+                raise UpdateError from None
+        except SessionsUnavailable:
+            if not self._only_keeps_house(content):
+                raise
+
+    def _only_keeps_house(self, content: Attributes) -> bool:
+        """A page that only showed something is not refused because that could not be noted."""
+        if self._record is None or self._former or self._was_cleared:
+            return False
+        changed, removed = content.changes()
+        return bool(changed) and changed.keys() <= HOUSEKEEPING and not removed
 
     def _save(self, content: Attributes, create: bool) -> None:
         session_id = str(self.session_key)

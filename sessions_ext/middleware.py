@@ -10,8 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.http import http_date
 
 from sessions_ext import keys
-from sessions_ext.conf import conf
-from sessions_ext.directory import ACTIVITY
+from sessions_ext.conf import ACTIVITY, conf
 from sessions_ext.engine import SessionStore
 
 LONGEST_AGENT: Final = 300

@@ -9,7 +9,7 @@ from django.contrib.sessions.backends.cache import SessionStore as DjangoCacheSt
 from django.test import Client
 
 from sessions_ext import dynamodb_store, keys, redis_store
-from sessions_ext.conf import conf
+from sessions_ext.conf import ACTIVITY, conf
 from sessions_ext.engine import SessionStore
 from sessions_ext.errors import SessionsUnavailable
 from tests.sessions_ext.outage import dynamodb_gone, forget_clients, redis_gone
@@ -146,6 +146,18 @@ def test_a_session_cleared_unread_replaces_what_is_stored() -> None:
     other.save()
 
     assert dict(again(session).items()) == {"currency": "JPY"}
+
+
+def test_a_page_that_changes_nothing_is_not_refused_over_its_notes() -> None:
+    """The activity could not be noted: another tab logged out while the page was made."""
+    session = stored_session(cart="c-1")
+    other = again(session)
+    other[ACTIVITY] = {"at": 1, "since": 1, "region": "", "agent": ""}
+    session.flush()
+
+    other.save()
+
+    assert dict(again(other).items()) == {}
 
 
 # --- Neither store answers --------------------------------------------------------------------

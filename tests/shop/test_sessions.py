@@ -12,7 +12,7 @@ from django.contrib.auth import SESSION_KEY
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from sessions_ext.directory import ACTIVITY
+from sessions_ext.conf import ACTIVITY
 from sessions_ext.keys import digest_of
 from shop.devices import device_name
 from shop.models import CartLine, Customer
