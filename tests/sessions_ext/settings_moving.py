@@ -1,0 +1,8 @@
+"""For commands that a test runs as processes: the tests' stores, and the former engine's app."""
+
+import os
+
+from settings.test import *  # noqa: F403
+
+DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]  # noqa: F405
+INSTALLED_APPS = [*INSTALLED_APPS, "django.contrib.sessions"]  # noqa: F405
