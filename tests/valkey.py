@@ -29,12 +29,13 @@ def free_port() -> int:
 
 
 class Valkey:
-    """Keeps nothing on disk: a restart forgets everything."""
+    """Keeps nothing on disk: a restart forgets everything. With a configuration, a Sentinel."""
 
-    def __init__(self, directory: Path, *options: str) -> None:
+    def __init__(self, directory: Path, *options: str, configuration: Path | None = None) -> None:
         self.port = free_port()
+        role = [str(configuration), "--sentinel"] if configuration else []
         self._command = [
-            *(str(_BINARY), "--port", str(self.port), "--bind", "127.0.0.1"),
+            *(str(_BINARY), *role, "--port", str(self.port), "--bind", "127.0.0.1"),
             *("--save", "", "--dir", str(directory), *options),
         ]
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,10 +79,10 @@ class Valkey:
 
 
 @contextmanager
-def running(directory: Path, *options: str) -> Iterator[Valkey]:
-    server = Valkey(directory, *options)
-    server.start()
+def running(directory: Path, *options: str, configuration: Path | None = None) -> Iterator[Valkey]:
+    server = Valkey(directory, *options, configuration=configuration)
     try:
+        server.start()
         yield server
     finally:
         server.stop()

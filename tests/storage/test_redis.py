@@ -15,6 +15,7 @@ from django.test import override_settings
 from redis import Redis
 from redis.exceptions import ConnectionError, ReadOnlyError, RedisError, ResponseError, TimeoutError
 
+from settings.env import HostPort
 from storage.breaker import FAILURES, CircuitOpen
 from storage.cache import invalidate, read_through
 from storage.redis import redis_local, redis_primary
@@ -316,3 +317,54 @@ def test_there_is_no_local_node_where_it_is_the_only_one(valkey: Valkey, local_u
         redis_local.cache_clear()
 
         assert redis_local() is None
+
+
+@pytest.fixture
+def sentinel(valkey: Valkey, replica: Valkey, tmp_path: Path) -> Iterator[Valkey]:
+    """Watches both, and promotes the replica when the primary is away for a second."""
+    configuration = tmp_path / "sentinel.conf"
+    configuration.write_text(
+        f"sentinel monitor own 127.0.0.1 {valkey.port} 1\n"
+        "sentinel down-after-milliseconds own 1000\nsentinel failover-timeout own 4000\n"
+    )
+    with running(tmp_path, configuration=configuration) as server:
+        with server.client() as own:
+            watched: Any = own
+            wait_until(lambda: len(watched.sentinel_slaves("own")) == 1, 30, "no replica is found")
+        with override_settings(
+            REDIS_URL="",
+            REDIS_SENTINELS=[HostPort("127.0.0.1", server.port)],
+            REDIS_MASTER_NAME="own",
+        ):
+            forget_clients()
+            yield server
+
+
+def test_a_promotion_is_found_by_the_probe_and_by_no_request(
+    valkey: Valkey, replica: Valkey, sentinel: Valkey
+) -> None:
+    redis_primary().set("a", "1")
+    valkey.freeze()
+    lose()
+
+    regain()
+
+    assert redis_primary().set("a", "2")
+    with replica.client() as own:
+        assert own.execute_command("ROLE")[0] == b"master"
+    assert redis_primary().circuit.openings == 1
+
+
+def test_sentinels_that_do_not_answer_are_asked_by_the_probe_alone(
+    valkey: Valkey, sentinel: Valkey
+) -> None:
+    redis_primary().ping()
+    sentinel.freeze()
+    valkey.stop()
+
+    waited = [seconds(redis_primary().ping) for _ in range(FAILURES)]
+    refused = statistics.median(seconds(redis_primary().ping) for _ in range(1000))
+
+    print(f"waited {waited} s, refused {refused * 1e6:.1f} µs")
+    assert redis_primary().circuit.is_open
+    assert min(waited) / refused > 100
