@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 from redis import Redis
 from redis.commands.core import Script
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from sessions_ext import metrics
 from sessions_ext.conf import conf
@@ -72,7 +72,11 @@ def counts_key() -> str:
 
 def read(client: Redis, digest: str) -> Record | None:
     """One round trip."""
-    return _record(cast(dict[bytes, bytes], client.hgetall(session_key(digest))))
+    try:
+        found = cast(dict[bytes, bytes], client.hgetall(session_key(digest)))
+    except ResponseError as error:
+        found = _nothing_of_ours(error)
+    return _record(found)
 
 
 def read_many(client: Redis, digests: Iterable[str]) -> list[Record | None]:
@@ -80,7 +84,18 @@ def read_many(client: Redis, digests: Iterable[str]) -> list[Record | None]:
     pipeline = client.pipeline(transaction=False)
     for digest in digests:
         pipeline.hgetall(session_key(digest))
-    return [_record(found) for found in pipeline.execute()]
+    return [
+        _record(_nothing_of_ours(found) if isinstance(found, RedisError) else found)
+        for found in pipeline.execute(raise_on_error=False)
+    ]
+
+
+def _nothing_of_ours(error: RedisError) -> dict[bytes, bytes]:
+    """Something that is no hash is in a session's place. Raises any other error again."""
+    if not str(error).startswith("WRONGTYPE"):
+        raise error
+    metrics.refused("malformed")
+    return {}
 
 
 def is_gone(client: Redis, digest: str) -> bool:
@@ -211,6 +226,14 @@ def tombstones(client: Redis, *, batch: int = 200) -> Iterator[list[tuple[str, i
             return
 
 
+def tombstones_since(client: Redis, since: int) -> list[tuple[str, int]]:
+    """Those of deletions since then (ms), and when they may be forgotten (ms)."""
+    found = client.zrange(
+        gone_key(), str(since + conf.age * 1000), "+inf", byscore=True, withscores=True
+    )
+    return [(digest.decode(), int(forget_at)) for digest, forget_at in cast(Any, found)]
+
+
 def count_live(client: Redis) -> int:
     return client.zcount(live_key(), now_ms(), "+inf")
 
@@ -272,8 +295,7 @@ def _outcome(answer: list[Any], sent: Record) -> tuple[Outcome, Record]:
         case Outcome.MERGED | Outcome.CHANGED | Outcome.TAKEN_OVER:
             pairs = iter(answer[1])
             found = _record(dict(zip(pairs, pairs, strict=True)))
-            assert found is not None, "the script returned what it had just written"  # noqa: S101
-            return outcome, found
+            return outcome, found or sent  # nothing is left of what has expired by then
         case _:
             return outcome, sent
 

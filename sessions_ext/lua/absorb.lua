@@ -5,11 +5,21 @@
 -- The first eight bytes of a value are its stamp.
 if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return {'GONE'} end
 
-local function stamp(value) return struct.unpack('>I8', value) end
+local function stamp(value)
+  if #value < 8 then return 0 end
+  return struct.unpack('>I8', value)
+end
 
-local all = redis.call('HGETALL', KEYS[1])
+-- What is not of our making gives way.
 local mine = {}
-for i = 1, #all, 2 do mine[all[i]] = all[i + 1] end
+if redis.call('TYPE', KEYS[1]).ok == 'hash' then
+  local all = redis.call('HGETALL', KEYS[1])
+  for i = 1, #all, 2 do mine[all[i]] = all[i + 1] end
+end
+if not (tonumber(mine['v']) and tonumber(mine['x']) and tonumber(mine['d']) and mine['u']) then
+  redis.call('DEL', KEYS[1])
+  mine = {}
+end
 
 local version, expiry = tonumber(ARGV[2]), tonumber(ARGV[3])
 local user, direct = ARGV[4], tonumber(ARGV[5])

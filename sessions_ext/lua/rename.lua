@@ -3,8 +3,14 @@
 -- ARGV: old digest, new digest, version loaded, version proposed, expiry (ms), forget-at (ms),
 --       prefix of user indexes, pseudonym of the user, version of the last direct write,
 --       (field, value)*
-if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return {'GONE'} end
-local stored = redis.call('HGET', KEYS[1], 'v')
+if redis.call('ZSCORE', KEYS[3], ARGV[1]) then
+  -- It was sent twice, as the first answer was lost.
+  if redis.call('HGET', KEYS[4], 'v') == ARGV[4] then return {'SAVED', ARGV[4]} end
+  return {'GONE'}
+end
+-- What is not of our making is not there: the other copy then takes its place (absorb.lua).
+local stored = redis.call('TYPE', KEYS[1]).ok == 'hash' and redis.call('HGET', KEYS[1], 'v')
+stored = stored and tonumber(stored) and stored
 if not stored then return {'MISSING'} end
 if tonumber(stored) < tonumber(ARGV[3]) then return {'BEHIND'} end
 -- Another request has written meanwhile; the caller takes that over and tries again.

@@ -5,9 +5,13 @@
 --       number of fields, (field, value)*, (field to forget)*
 if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return {'GONE'} end
 
-local stored = redis.call('HGET', KEYS[1], 'v')
+-- What is not of our making is not there: the other copy then takes its place (absorb.lua).
+local stored = redis.call('TYPE', KEYS[1]).ok == 'hash' and redis.call('HGET', KEYS[1], 'v')
+stored = stored and tonumber(stored) and stored
 local loaded = tonumber(ARGV[3])
 if ARGV[2] == 'create' then
+  -- The same version: it was sent twice, as the first answer was lost.
+  if stored == ARGV[4] then return {'SAVED', stored} end
   if stored then return {'TAKEN'} end
   stored = 0
 else
