@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
+from sessions_ext import metrics
 from sessions_ext.conf import conf
 from sessions_ext.errors import Gone, Taken
 from sessions_ext.record import Record, next_version, now_ms
@@ -24,6 +25,8 @@ ATTEMPTS: Final = 60
 """Of a write that other writers of the same session keep overtaking."""
 ABSENT: Final = "(attribute_not_exists(pk) OR x <= :now)"
 UNCHANGED: Final = "attribute_not_exists(dead) AND v = :v"
+UNREADABLE: Final = f"{ABSENT} OR attribute_not_exists(dead)"
+"""For what is neither a session nor a tombstone, as far as we can read it."""
 NOWHERE: Final = -1
 
 
@@ -66,35 +69,48 @@ def read_many(client: "DynamoDBClient", digests: Iterable[str]) -> dict[str, Fou
     return found
 
 
-def copy(client: "DynamoDBClient", digest: str, record: Record) -> Record:
-    """Bring the copy up to what Redis holds. Returns what is to be in Redis afterwards.
+def copy(client: "DynamoDBClient", digest: str, record: Record, *, base: int = 0) -> Record:
+    """Bring the copy up to what Redis holds. `base` is the version that was saved upon.
 
-    That is `record` unless somebody wrote past Redis meanwhile: then it is both, merged, with the
-    copy holding the same. Raises Gone when there is a tombstone.
+    Returns what is to be in Redis afterwards. That is `record`, unless the copy holds later writes
+    that Redis lost or never had: then it is both, merged. Raises Gone when there is a tombstone.
     """
+    condition = f"{ABSENT} OR ({UNCHANGED} AND d <= :d)"
+    values, kept = {":v": base, ":d": record.direct}, record
     for _ in range(ATTEMPTS):
-        there = _put(
-            client,
-            _item(digest, record),
-            f"{ABSENT} OR (attribute_not_exists(dead) AND v < :v AND d <= :d)",
-            {":v": record.version, ":d": record.direct, ":now": now_ms()},
-        )
+        there = _put(client, _item(digest, kept), condition, values | {":now": now_ms()})
         match there:
             case True:
-                return record
+                return kept
             case Tombstone():
                 raise Gone
-            case Record() if there.direct <= record.direct:
+            case Record() if _contains(there, record):
                 return record  # a later save was copied first
             case Record():
-                record = record.merged(there).at(next_version(record.version, there.version))
+                kept = _both(record, there)
+                condition, values = f"{ABSENT} OR ({UNCHANGED})", {":v": there.version}
+            case None:
+                condition, values = UNREADABLE, {}
     raise RuntimeError(f"session {digest[:12]} is written to too often to be copied")
+
+
+def _contains(there: Record, record: Record) -> bool:
+    return there.version >= record.version and there.merged(record).fields == there.fields
+
+
+def _both(record: Record, there: Record) -> Record:
+    """`record` itself where it contains all of the other."""
+    both = record.merged(record.recalled(there, now_ms()))
+    if there.version >= record.version or both.fields != record.fields:
+        return both.at(next_version(record.version, there.version))
+    return record if there.direct <= record.direct else replace(record, direct=there.direct)
 
 
 def create(client: "DynamoDBClient", digest: str, record: Record) -> None:
     """A session that Redis does not know. Raises Taken."""
     note(client, digest, gone=False)
-    if _put(client, _item(digest, record), ABSENT, {":now": now_ms()}) is not True:
+    there = _put(client, _item(digest, record), ABSENT, {":now": now_ms()})
+    if there is not True and there != record:  # the same: the first answer was lost
         raise Taken
 
 
@@ -112,7 +128,7 @@ def write(
         record = replace(changed, direct=changed.version)
         condition, values = UNCHANGED, {":v": stored}
         if stored == NOWHERE:
-            condition, values = ABSENT, {":now": now_ms()}
+            condition, values = UNREADABLE, {":now": now_ms()}
         there = _put(client, _item(digest, record), condition, values)
         match there:
             case True:
@@ -265,6 +281,14 @@ def _found(item: Any) -> Found:
         return None
     if "dead" in item:
         return Tombstone(int(item["x"]["N"]))
+    try:
+        return _record(item)
+    except (KeyError, ValueError, AttributeError):
+        metrics.refused("malformed", digest=item["pk"]["S"])
+        return None
+
+
+def _record(item: Any) -> Record:
     return Record(
         version=int(item["v"]["N"]),
         expires_at=int(item["x"]["N"]),

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 from redis import Redis
@@ -18,8 +18,11 @@ from redis.exceptions import RedisError
 
 from sessions_ext import redis_store
 from sessions_ext.conf import conf
-from sessions_ext.reconcile import reconcile
+from sessions_ext.reconcile import bury_copies, reconcile
 from sessions_ext.record import now_ms
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +78,14 @@ class Gate:
         except AWAY:
             return False
         self._open = True
-        return True
+        try:
+            self._follow_up()
+        except AWAY as error:
+            self.close(error)
+        return self._open
+
+    def _follow_up(self) -> None:
+        """Done when it is open: for whoever saw it closed until then. May raise one of AWAY."""
 
     def _try_in_background(self) -> None:
         with self._lock:
@@ -103,6 +113,10 @@ class RedisGate(Gate):
     def reset(self) -> None:
         super().reset()
         self._since = now_ms() - LOOK_BACK
+        self._reconciled = 0
+        """When the journal was read last (ms)."""
+        self._owed: int | None = None
+        """The journal was not read since then, as DynamoDB was away too."""
         self._identity: tuple[Any, ...] | None = None
         self._beat = 0
         self._fresh_until = 0.0
@@ -123,20 +137,22 @@ class RedisGate(Gate):
         primary that is another one than before may lack deletions: it is reconciled first.
         """
         try:
-            identity, beat = self._ask_primary()
+            beat = self._look()
         except RedisError as error:
             self._fresh_until = 0.0
             self.close(error)
             return
-        if self._identity not in (None, identity):
-            self._open, self._since = False, now_ms() - conf.age * 1000
-            self.close(ConnectionError("another primary, or restarted"))
-        self._identity = identity
-        if self._replica_has(self._beat):
-            self._fresh_until = time.monotonic() + FRESH
-        else:
-            self._fresh_until = 0.0
+        fresh = self._replica_has(self._beat)
+        self._fresh_until = time.monotonic() + FRESH if fresh else 0.0
         self._beat = beat
+
+    def _look(self) -> int:
+        identity, beat = self._ask_primary()
+        if self._identity not in (None, identity):
+            self.close(ConnectionError("another primary, or restarted"))
+        elif self._owed is not None and dynamodb_gate.is_open():
+            self._reconcile(self._owed)
+        return beat
 
     def _ask_primary(self) -> tuple[tuple[Any, ...], int]:
         pipeline = conf.redis().pipeline(transaction=False)
@@ -156,27 +172,71 @@ class RedisGate(Gate):
             return False
 
     def _restore(self) -> None:
-        client = conf.redis()
-        client.incr(redis_store.beat_key())
+        identity, _ = self._ask_primary()
+        since = self._since
+        if self._identity not in (None, identity):
+            since = now_ms() - conf.age * 1000  # whatever it was promoted from may have lacked more
+        self._reconcile(since if self._owed is None else min(since, self._owed))
+        self._identity = identity
+
+    def _follow_up(self) -> None:
+        """Once more: what was noted after the journal was read, by requests that saw it closed."""
+        if self._owed is None:
+            self._reconcile(self._reconciled - 1000)
+
+    def _reconcile(self, since: int) -> None:
         dynamodb = conf.dynamodb()
         if dynamodb is None:
             return
+        started = now_ms()
         try:
-            reconcile(client, dynamodb, since=self._since)
+            reconcile(conf.redis(), dynamodb, since=since)
         except DYNAMODB_AWAY as error:
-            # Nobody can write past Redis now either; the sweep reads the journal later.
+            # Nobody can write past Redis now either; `watch` reads the journal later.
             logger.warning("Redis is trusted unreconciled: %r", error)
+            self._owed = since
             dynamodb_gate.close(error)
+        else:
+            self._owed, self._reconciled = None, started
 
 
-def _ask_dynamodb() -> None:
-    client = conf.dynamodb()
-    if client is not None:
+class DynamoDBGate(Gate):
+    """Knows since when DynamoDB may have missed log-outs: alone, it would bring them back."""
+
+    def __init__(self) -> None:
+        super().__init__("DynamoDB", self._restore, trusted=True)
+
+    def reset(self) -> None:
+        super().reset()
+        self._since: int | None = None
+
+    def close(self, error: Exception) -> None:
+        if self._open:
+            self._since = now_ms() - OVERLAP
+        super().close(error)
+
+    def _restore(self) -> None:
+        client = conf.dynamodb()
+        if client is None:
+            return
         client.get_item(TableName=conf.table, Key={"pk": {"S": "probe"}, "sk": {"S": "probe"}})
+        self._tell(client)
+
+    def _follow_up(self) -> None:
+        if client := conf.dynamodb():
+            self._tell(client)
+
+    def _tell(self, client: "DynamoDBClient") -> None:
+        if self._since is None:
+            return
+        try:
+            bury_copies(client, redis_store.tombstones_since(conf.redis(), self._since))
+        except RedisError as error:  # then nobody knows better; the sweep tells it later
+            logger.warning("DynamoDB is trusted without what Redis knows: %r", error)
 
 
 redis_gate = RedisGate()
-dynamodb_gate = Gate("DynamoDB", _ask_dynamodb, trusted=True)
+dynamodb_gate = DynamoDBGate()
 
 
 def reset() -> None:

@@ -1,26 +1,31 @@
 """Telling Redis what went past it, before it is trusted again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import batched
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from redis import Redis
 
 from sessions_ext import dynamodb_store, metrics, redis_store
 from sessions_ext.conf import conf
 from sessions_ext.dynamodb_store import Entry, Tombstone
+from sessions_ext.errors import Gone
 from sessions_ext.record import Record, now_ms
 from sessions_ext.redis_store import Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+SETTLED: Final = 60 * 1000
+"""Milliseconds after its note a write is made, or will not be: no request takes longer."""
+
 
 def reconcile(redis: Redis, dynamodb: "DynamoDBClient", *, since: int) -> int:
     """Apply the journal since then (ms) to Redis: tombstones first. Returns how many entries.
 
-    Entries of writes are struck, as Redis has them now. Those of deletions stay until no cookie
-    of theirs can be alive: a fail-over may lose the tombstone again. Raises what the clients raise.
+    Entries of writes are struck, as Redis has them now, unless they are so young that the write
+    may be still to come. Those of deletions stay until no cookie of theirs can be alive: a
+    fail-over may lose the tombstone again. Raises what the clients raise.
     """
     entries = list(dynamodb_store.journal(dynamodb, since=since))
     gone = {entry.digest for entry in entries if entry.gone}
@@ -43,7 +48,8 @@ def _apply(redis: Redis, dynamodb: "DynamoDBClient", entries: Iterable[Entry]) -
             case Tombstone():
                 redis_store.bury(redis, [digest], forget_at=there.forget_at)
     for entry in entries:
-        dynamodb_store.strike(dynamodb, entry)
+        if entry.at < now_ms() - SETTLED:
+            dynamodb_store.strike(dynamodb, entry)
 
 
 def complete(redis: Redis, dynamodb: "DynamoDBClient", digest: str, there: Record) -> Record | None:
@@ -54,6 +60,22 @@ def complete(redis: Redis, dynamodb: "DynamoDBClient", digest: str, there: Recor
         return None
     metrics.REPAIRED.labels("redis").inc()
     if outcome is Outcome.MERGED:
-        dynamodb_store.copy(dynamodb, digest, merged)
+        try:
+            dynamodb_store.copy(dynamodb, digest, merged, base=there.version)
+        except Gone:  # since it was read, and past Redis
+            redis_store.bury(redis, [digest], forget_at=now_ms() + conf.age * 1000)
+            return None
         metrics.REPAIRED.labels("dynamodb").inc()
     return merged
+
+
+def bury_copies(dynamodb: "DynamoDBClient", tombstones: Sequence[tuple[str, int]]) -> int:
+    """Tell DynamoDB of deletions: digests, and when they may be forgotten (ms).
+
+    Returns how many it had not heard of.
+    """
+    found = dynamodb_store.read_many(dynamodb, (digest for digest, _ in tombstones))
+    missed = [each for each in tombstones if isinstance(found.get(each[0]), Record)]
+    for digest, forget_at in missed:
+        dynamodb_store.bury(dynamodb, digest, forget_at=forget_at)
+    return len(missed)

@@ -48,7 +48,7 @@ class Record:
         fields = dict(other.fields)
         for name, mine in self.fields.items():
             theirs = fields.get(name)
-            if theirs is None or stamp_of(theirs) < stamp_of(mine):
+            if theirs is None or stamp_of(theirs) <= stamp_of(mine):
                 fields[name] = mine
         newer = self if self.version >= other.version else other
         version = newer.version if fields == newer.fields else newer.version + 1
@@ -59,6 +59,15 @@ class Record:
             direct=max(self.direct, other.direct),
             fields=fields,
         )
+
+    def recalled(self, other: Self, now: int) -> Self:
+        """`other` without what was removed here so long ago that even the removal is forgotten."""
+        fields = {
+            name: sealed
+            for name, sealed in other.fields.items()
+            if name in self.fields or stamp_of(sealed) >= now - FORGET_REMOVALS
+        }
+        return replace(other, fields=fields)
 
     def forgettable(self, now: int) -> Iterable[bytes]:
         """Fields of attributes that were removed long ago."""

@@ -13,7 +13,7 @@ from sessions_ext import dynamodb_store, metrics, redis_store
 from sessions_ext.conf import conf
 from sessions_ext.dynamodb_store import Tombstone
 from sessions_ext.errors import Gone
-from sessions_ext.reconcile import complete, reconcile
+from sessions_ext.reconcile import bury_copies, complete, reconcile
 from sessions_ext.record import Record, now_ms
 
 if TYPE_CHECKING:
@@ -45,18 +45,10 @@ def sweep() -> Swept:
         return swept
     swept.taken_over = reconcile(redis, dynamodb, since=now_ms() - conf.age * 1000)
     for tombstones in redis_store.tombstones(redis):
-        _bury(dynamodb, tombstones, swept)
+        swept.buried += bury_copies(dynamodb, tombstones)
     for digests in redis_store.live_digests(redis):
         _compare(redis, dynamodb, digests, swept)
     return swept
-
-
-def _bury(dynamodb: "DynamoDBClient", tombstones: Sequence[tuple[str, int]], swept: Swept) -> None:
-    found = dynamodb_store.read_many(dynamodb, (digest for digest, _ in tombstones))
-    for digest, forget_at in tombstones:
-        if isinstance(found.get(digest), Record):
-            dynamodb_store.bury(dynamodb, digest, forget_at=forget_at)
-            swept.buried += 1
 
 
 def _compare(
@@ -79,13 +71,15 @@ def _compare(
             case Record() if there.version == record.version:
                 pass
             case _:
-                _copy(dynamodb, digest, record)
+                _copy(redis, dynamodb, digest, record)
                 swept.copied += 1
 
 
-def _copy(dynamodb: "DynamoDBClient", digest: str, record: Record) -> None:
+def _copy(redis: Redis, dynamodb: "DynamoDBClient", digest: str, record: Record) -> None:
     try:
-        dynamodb_store.copy(dynamodb, digest, record)
+        final = dynamodb_store.copy(dynamodb, digest, record)
     except Gone:  # deleted since; whoever did it tells Redis
         return
+    if final is not record:
+        redis_store.absorb(redis, digest, final)
     metrics.REPAIRED.labels("dynamodb").inc()

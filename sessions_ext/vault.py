@@ -6,6 +6,8 @@ when nobody who knows answered.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Concatenate, Final
 
 from redis import Redis
@@ -171,7 +173,7 @@ def save(
             redis_gate.close(error)
         else:
             metrics.SAVES.labels("redis").inc()
-            return _copied(digest, saved)
+            return _copied(digest, saved, base=loaded.version if loaded else 0)
     return _save_copy(digest, loaded, record, changes, forget)
 
 
@@ -228,10 +230,10 @@ def _heal(client: Redis, digest: str, loaded: Record, outcome: Outcome) -> Recor
     return healed
 
 
-def _copied(digest: str, saved: Record) -> Record:
+def _copied(digest: str, saved: Record, *, base: int = 0) -> Record:
     """Bring the copy up to it. A copy that cannot be made now is caught up on later."""
     try:
-        final = _ask(dynamodb_store.copy, digest, saved)
+        final = _ask(dynamodb_store.copy, digest, saved, base=base)
     except _NoCopy:
         if conf.dynamodb() is not None:
             metrics.UNCOPIED.inc()
@@ -241,10 +243,7 @@ def _copied(digest: str, saved: Record) -> Record:
         raise
     if final is not saved:  # it holds what somebody wrote past Redis
         metrics.MERGED.inc()
-        try:
-            redis_store.absorb(conf.redis(), digest, final)
-        except RedisError as error:
-            redis_gate.close(error)
+        _tell_redis(digest, final)
     return final
 
 
@@ -266,9 +265,7 @@ def _save_copy(
 
     try:
         if loaded is None:
-            saved = Record(
-                record.version, record.expires_at, record.user, record.version, record.fields
-            )
+            saved = replace(record, direct=record.version)
             _ask(dynamodb_store.create, digest, saved)
         else:
             saved = _ask(dynamodb_store.write, digest, loaded, change)
@@ -276,7 +273,17 @@ def _save_copy(
         metrics.UNAVAILABLE.inc()
         raise SessionsUnavailable from error
     metrics.SAVES.labels("dynamodb").inc()
+    _tell_redis(digest, saved)
     return saved
+
+
+def _tell_redis(digest: str, saved: Record) -> None:
+    """Redis may have come to be trusted before a write past it was noted in the journal."""
+    if redis_gate.is_open():
+        try:
+            redis_store.absorb(conf.redis(), digest, saved)
+        except RedisError as error:
+            redis_gate.close(error)
 
 
 # --- Rename and delete ---------------------------------------------------------------------------
@@ -338,12 +345,10 @@ def _rename_copy(
     renamed: Callable[[Record], Record],
     forget_at: int,
 ) -> Record:
-    try:
+    with suppress(_NoCopy):
         for _ in range(ATTEMPTS):
             record = renamed(latest)
-            record = Record(
-                record.version, record.expires_at, record.user, record.version, record.fields
-            )
+            record = replace(record, direct=record.version)
             if _ask(
                 dynamodb_store.rename,
                 digest,
@@ -353,12 +358,12 @@ def _rename_copy(
                 forget_at=forget_at,
             ):
                 metrics.SAVES.labels("dynamodb").inc()
+                _bury_in_redis(digest, forget_at)
+                _tell_redis(new, record)
                 return record
             there = _ask(dynamodb_store.read, digest)
             if isinstance(there, Record):
                 latest = latest.merged(there)
-    except _NoCopy:
-        pass
     metrics.UNAVAILABLE.inc()
     raise SessionsUnavailable
 
@@ -368,6 +373,8 @@ def delete(digest: str, *, expires_at: int = 0) -> None:
     forget_at = max(now_ms() + conf.age * 1000, expires_at)
     in_redis = _bury_in_redis(digest, forget_at)
     in_copy = _bury_copy(digest, forget_at)
+    # Redis may have come to be trusted before this was noted in the journal.
+    in_redis = in_redis or _bury_in_redis(digest, forget_at)
     if not (in_redis or in_copy):
         metrics.UNAVAILABLE.inc()
         raise SessionsUnavailable
