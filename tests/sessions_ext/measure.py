@@ -123,7 +123,7 @@ class Subject:
         session.save()
         return session
 
-    def settings(self) -> AbstractContextManager[None]:
+    def settings(self) -> AbstractContextManager[object]:
         from django.test import override_settings  # noqa: PLC0415
 
         changes: dict[str, Any] = {"SESSION_DYNAMODB_CLIENT": None} if self.alone else {}
