@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from sessions_ext.conf import conf
+from sessions_ext.former import former
 
 ENGINE = "sessions_ext.engine"
 OURS = "sessions_ext.middleware.SessionMiddleware"
@@ -19,7 +20,7 @@ CLIENTS = ("SESSION_REDIS_CLIENT", "SESSION_REDIS_REPLICA_CLIENT", "SESSION_DYNA
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     if settings.SESSION_ENGINE != ENGINE:
         return []
-    return [*_keys(), *_middleware(), *_clients(), *_saving()]
+    return [*_keys(), *_middleware(), *_clients(), *_saving(), *_moving()]
 
 
 def _keys() -> Iterator[CheckMessage]:
@@ -97,4 +98,17 @@ def _saving() -> Iterator[CheckMessage]:
             hint="Turn it off: activity is noted every SESSION_ACTIVITY_INTERVAL seconds, and the"
             " expiry slides by it.",
             id="sessions_ext.W008",
+        )
+
+
+def _moving() -> Iterator[CheckMessage]:
+    if not conf.fallback_engine:
+        return
+    try:
+        former(conf.fallback_engine)
+    except ImproperlyConfigured as error:
+        yield Error(
+            f"SESSION_FALLBACK_ENGINE cannot be used: {error}",
+            hint="sessions_ext/MOVING.md has the whole procedure.",
+            id="sessions_ext.E009",
         )

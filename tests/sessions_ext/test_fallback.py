@@ -3,17 +3,15 @@
 import pytest
 from django.conf import LazySettings
 from django.contrib.sessions.backends.base import UpdateError
-from django.core.cache import cache
-from django.db import connection
+from pytest_django import DjangoAssertNumQueries
 
 from sessions_ext import directory, keys
 from sessions_ext.conf import AUTH_TOKEN
-from sessions_ext.errors import SessionsUnavailable
-from sessions_ext.fallback import MARK, SYNC
+from sessions_ext.fallback import MARK, SYNC, MovingStore
 from sessions_ext.former import former
+from sessions_ext.misconfiguration import check_settings
 from tests.sessions_ext.moving import (
-    CACHE,
-    DB,
+    FORMER,
     engine,
     ours,
     plain,
@@ -308,53 +306,40 @@ def test_a_log_out_from_afar_holds_there(engine: str) -> None:
     assert plain(theirs(engine, session.session_key)) == {}
 
 
-# --- Losses --------------------------------------------------------------------------------------
+# --- Cost ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("engine", [CACHE], indirect=True)
-def test_a_cache_that_lost_everything_signs_nobody_out(engine: str) -> None:
-    key = ours(user="42").session_key
-    for name in ("sessions_ext.epoch", f"django.contrib.sessions.cache{key}"):
-        cache.delete(name)
+def test_it_costs_nothing_where_it_is_not_set(
+    engine: str, without: None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(0):
+        session = ours(currency="TWD")
+        session["currency"] = "JPY"
+        session.save()
+        assert plain(ours(session.session_key)) == {"currency": "JPY"}
 
-    request_of_ours(key)
-
-    assert plain(ours(key)) == {"user": "42"}
-    assert plain(theirs(engine, key)) == {"user": "42"}
-
-
-@pytest.mark.parametrize("engine", [CACHE], indirect=True)
-def test_a_cache_that_lost_one_session_signs_out(engine: str) -> None:
-    """The control: it cannot be told from a log-out."""
-    key = ours(user="42").session_key
-    cache.delete(f"django.contrib.sessions.cache{key}")
-
-    assert plain(ours(key)) == {}
+    assert not isinstance(session, MovingStore)
 
 
-@pytest.mark.parametrize("engine", [DB], indirect=True)
-def test_ours_serves_while_the_former_store_is_away(engine: str) -> None:
-    session = ours(user="42")
-    unknown = theirs(engine, user="43").session_key
-    guest = session.session_key
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE django_session RENAME TO elsewhere")
-        former(engine)._away_until = float("inf")  # as after a first failure
+@pytest.mark.parametrize("engine", FORMER[:2], indirect=True)
+def test_a_load_costs_one_query_while_it_is_set(
+    engine: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    session = ours(currency="TWD")
 
-        assert request_of_ours(guest, cart="c-1") == {"user": "42"}
-        with pytest.raises(SessionsUnavailable):
-            ours(unknown).items()
-        made = ours(user="44").session_key
-        ours(made)["user"] = "44"
+    with django_assert_num_queries(1):
+        assert plain(ours(session.session_key)) == {"currency": "TWD"}
 
-        cursor.execute("ALTER TABLE elsewhere RENAME TO django_session")
-    former(engine)._away_until = 0
 
-    assert request_of_ours(guest) == {"user": "42", "cart": "c-1"}
-    assert request_of_ours(made) == {"user": "44"}
-    assert plain(theirs(engine, guest)) == {"user": "42", "cart": "c-1"}
-    assert plain(theirs(engine, made)) == {"user": "44"}
-    assert request_of_ours(unknown) == {"user": "43"}
+@pytest.mark.parametrize("former_engine", ["no.such.engine", "sessions_ext.engine"])
+def test_an_engine_that_cannot_be_left_is_found_by_check(
+    settings: LazySettings, former_engine: str
+) -> None:
+    assert "sessions_ext.E009" not in {message.id for message in check_settings()}
+
+    settings.SESSION_FALLBACK_ENGINE = former_engine
+
+    assert "sessions_ext.E009" in {message.id for message in check_settings()}
 
 
 def test_nothing_is_kept_of_the_move_where_it_is_not_set(settings: LazySettings) -> None:
