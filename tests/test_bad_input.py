@@ -122,6 +122,14 @@ ENDPOINTS: Final = [
         "account/addresses/{pk}/default/",
         member=True,
     ),
+    Endpoint("account/sessions/", member=True),
+    Endpoint("account/sessions/sign-out/", "POST", member=True),
+    Endpoint(
+        "account/sessions/<slug:digest>/sign-out/",
+        "POST",
+        "account/sessions/{slug}/sign-out/",
+        member=True,
+    ),
     Endpoint("accounts/login/", "POST", body={"login": "mei@example.com", "password": "x"}),
     Endpoint("accounts/logout/", "POST", member=True),
     Endpoint(

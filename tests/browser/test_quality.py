@@ -72,7 +72,12 @@ def test_axe_finds_nothing_serious_on_any_page(new_visit: NewVisit, scheme: str)
     journey.place_order(page)
     findings["order"] = serious(page)
     journey.sign_up(page, new_email(), "Slow-Boat-To-Keelung-7")
-    for path in ("/account/", "/account/addresses/", "/account/addresses/new/"):
+    for path in (
+        "/account/",
+        "/account/addresses/",
+        "/account/addresses/new/",
+        "/account/sessions/",
+    ):
         page.goto(path)
         findings[path] = serious(page)
 
