@@ -246,7 +246,7 @@ def test_a_damaged_value_is_left_and_told(
     field = keys.field_of(str(session.session_key), "currency")
     sealed = copies(session)[0].fields[field]
     damaged = sealed[:-1] + bytes([sealed[-1] ^ 1])
-    conf.redis().hset(redis_store.session_key(digest), field, damaged)  # type: ignore[arg-type]
+    conf.redis().hset(redis_store.session_key(digest), field, damaged)
     settings.SESSION_KEYS = NEW | OLD
 
     code, said = rotate_keys(capsys)
