@@ -173,6 +173,7 @@ def _show(used: Usage, rotated: Rotated | None, *, dry_run: bool) -> None:
             f" {newest()}; {rotated.current} were, {rotated.refused} do not open,"
             f" {rotated.overtaken} were saved meanwhile.",
             soft_wrap=True,
+            highlight=False,
         )
     table = Table("key", "", "sessions in Redis", "sessions in DynamoDB")
     for key in [*conf.keys, *used.unknown]:
