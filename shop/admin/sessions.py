@@ -15,6 +15,7 @@ from sessions_ext.errors import SessionsUnavailable
 from shop.admin.base import ModelAdmin
 from shop.models import Customer
 from shop.queries.sessions import SignIn, sign_ins
+from shop.services.sessions import end_former_sessions
 
 if TYPE_CHECKING:
     Base = ModelAdmin[Customer]
@@ -38,6 +39,13 @@ class SessionsAdmin(Base):
                 "may_sign_out": self.has_change_permission(request, customer),
             }
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        response = super().user_change_password(request, id, form_url)  # type: ignore[misc]  # UserAdmin's
+        done = isinstance(response, HttpResponseRedirect)
+        if done and response.url != request.get_full_path():  # else it was not clear what to do
+            end_former_sessions(request, user_id=id)
+        return response
 
     def get_urls(self) -> Any:
         view = self.admin_site.admin_view(self.sign_out_view)

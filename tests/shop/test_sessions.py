@@ -9,15 +9,19 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import SESSION_KEY
+from django.core import mail
 from django.test import Client
+from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from sessions_ext.conf import ACTIVITY
+from sessions_ext.directory import sessions_of
 from sessions_ext.keys import digest_of
 from shop.devices import device_name
 from shop.models import CartLine, Customer
 from tests.factories import make_customer, make_product
 from tests.sessions_ext.outage import dynamodb_gone, forget_clients, redis_gone
+from tests.staff import boss, client_of
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "harbour-light"
@@ -254,6 +258,58 @@ def test_a_guest_is_led_to_the_log_in_even_within_a_page(customer: Customer) -> 
     assert plain.headers["Location"].startswith("/accounts/login/?next=")
     assert within.headers["HX-Redirect"] == f"/accounts/login/?next={PAGE}"
     assert not is_guest(desk)
+
+
+# --- Another password ----------------------------------------------------------------------------
+
+NEW = "nine-lanterns-glow"
+
+
+def test_another_password_ends_all_other_sessions(customer: Customer) -> None:
+    phone, desk = signed_in(customer, IPHONE), signed_in(customer)
+    fields = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
+
+    answer = desk.post("/accounts/password/change/", fields)
+
+    assert answer.status_code == HTTPStatus.FOUND
+    assert devices(desk) == ["Firefox on Windows"]
+    assert is_guest(phone)
+
+
+def test_a_refused_password_ends_no_session(customer: Customer) -> None:
+    """The control."""
+    phone, desk = signed_in(customer, IPHONE), signed_in(customer)
+    fields = {"oldpassword": "wrong", "password1": NEW, "password2": NEW}
+
+    desk.post("/accounts/password/change/", fields)
+
+    assert len(devices(desk)) == 2
+    assert not is_guest(phone)
+
+
+def test_a_password_by_mail_ends_all_sessions(customer: Customer) -> None:
+    phone, guest = signed_in(customer, IPHONE), Client()
+    guest.post("/accounts/password/reset/", {"email": customer.email})
+    link = re.search(r"http://testserver(\S+/key/\S+)", str(mail.outbox[-1].body))
+    assert link is not None
+    form = guest.get(link[1], follow=True)
+    guest.post(form.redirect_chain[-1][0], {"password1": NEW, "password2": NEW})
+
+    assert sessions_of(customer.pk) == []
+    assert is_guest(phone)
+
+
+def test_a_password_that_staff_set_ends_all_sessions(customer: Customer) -> None:
+    phone, staff = signed_in(customer, IPHONE), client_of(boss())
+    path = reverse("admin:auth_user_password_change", args=[customer.pk])
+
+    staff.post(path, {"password1": NEW, "password2": "another"})
+    assert len(sessions_of(customer.pk)) == 1
+    staff.post(path, {"password1": NEW, "password2": NEW})
+
+    assert sessions_of(customer.pk) == []
+    assert is_guest(phone)
+    assert staff.get("/admin/").status_code == HTTPStatus.OK
 
 
 # --- When stores are lost ------------------------------------------------------------------------
