@@ -302,9 +302,8 @@ def rename(digest: str, new: str, *, loaded: Record, renamed: Callable[[Record],
             redis_gate.close(error)
         else:
             metrics.SAVES.labels("redis").inc()
-            record = _copied(new, record)
-            _bury_copy(digest, forget_at)
-            return record
+            _bury_copy(digest, forget_at)  # first: it stays dead, also if the new one is ended now
+            return _copied(new, record)
     return _rename_copy(digest, new, loaded, renamed, forget_at)
 
 
