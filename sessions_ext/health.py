@@ -33,6 +33,8 @@ OVERLAP: Final = 60 * 1000
 """Milliseconds before a failure was seen here that others may have seen it."""
 FRESH: Final = 3.0
 """Seconds that an answer of `watch` holds."""
+LEAP: Final = 1_000_000
+"""Beats. After it no node can seem to keep up that counted more before a fail-over lost some."""
 
 DYNAMODB_AWAY: Final = (ClientError, BotoCoreError)
 AWAY: Final = (RedisError, *DYNAMODB_AWAY)
@@ -124,7 +126,12 @@ class RedisGate(Gate):
     def close(self, error: Exception) -> None:
         if self._open:
             self._since = now_ms() - OVERLAP
+        self._doubt_replica()
         super().close(error)
+
+    def _doubt_replica(self) -> None:
+        """It may have been cut off as well, and must show that it has what came afterwards."""
+        self._beat, self._fresh_until = 0, 0.0
 
     def replica(self) -> Redis | None:
         """This region's replica, while it is known to be at most a few seconds behind."""
@@ -139,7 +146,6 @@ class RedisGate(Gate):
         try:
             beat = self._look()
         except RedisError as error:
-            self._fresh_until = 0.0
             self.close(error)
             return
         fresh = self._replica_has(self._beat)
@@ -154,9 +160,11 @@ class RedisGate(Gate):
             self._reconcile(self._owed)
         return beat
 
-    def _ask_primary(self) -> tuple[tuple[Any, ...], int]:
+    def _ask_primary(self, *, beats: int = 1) -> tuple[tuple[Any, ...], int]:
         pipeline = conf.redis().pipeline(transaction=False)
-        pipeline.incr(redis_store.beat_key())  # a write: what refuses it cannot save either
+        pipeline.incrby(
+            redis_store.beat_key(), beats
+        )  # a write: what refuses it cannot save either
         pipeline.info("server")
         pipeline.info("replication")
         beat, server, replication = pipeline.execute()
@@ -172,12 +180,13 @@ class RedisGate(Gate):
             return False
 
     def _restore(self) -> None:
-        identity, _ = self._ask_primary()
+        identity, _ = self._ask_primary(beats=LEAP)
         since = self._since
         if self._identity not in (None, identity):
             since = now_ms() - conf.age * 1000  # whatever it was promoted from may have lacked more
         self._reconcile(since if self._owed is None else min(since, self._owed))
         self._identity = identity
+        self._doubt_replica()
 
     def _follow_up(self) -> None:
         """Once more: what was noted after the journal was read, by requests that saw it closed."""
