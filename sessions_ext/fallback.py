@@ -358,7 +358,10 @@ def end_there(session_id: str) -> None:
 
 def id_of(digest: str) -> str | None:
     """The id of a session that the former engine knows, for ending it there. None: it does not."""
-    record = vault.load(digest, None)
+    try:
+        record = vault.load(digest, None)
+    except SessionsUnavailable:  # whether it can be ended all the same is not decided here
+        return None
     codec = Codec(SessionStore().serializer)
     for field, sealed in (record.fields if record else {}).items():
         if is_removal(sealed):
