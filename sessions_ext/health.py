@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -33,8 +34,6 @@ OVERLAP: Final = 60 * 1000
 """Milliseconds before a failure was seen here that others may have seen it."""
 FRESH: Final = 3.0
 """Seconds that an answer of `watch` holds."""
-LEAP: Final = 1_000_000
-"""Beats. After it no node can seem to keep up that counted more before a fail-over lost some."""
 
 DYNAMODB_AWAY: Final = (ClientError, BotoCoreError)
 AWAY: Final = (RedisError, *DYNAMODB_AWAY)
@@ -120,7 +119,12 @@ class RedisGate(Gate):
         self._owed: int | None = None
         """The journal was not read since then, as DynamoDB was away too."""
         self._identity: tuple[Any, ...] | None = None
+        self._name = token_hex(8)
+        self._beats = 0
+        """Written by this process. No node has a higher one than was sent to it, as one might of
+        a counter that all share: a former primary, cut off, may have counted further."""
         self._beat = 0
+        """That the primary had at the last look; 0 where the replica cannot be judged by it."""
         self._fresh_until = 0.0
 
     def close(self, error: Exception) -> None:
@@ -160,14 +164,16 @@ class RedisGate(Gate):
             self._reconcile(self._owed)
         return beat
 
-    def _ask_primary(self, *, beats: int = 1) -> tuple[tuple[Any, ...], int]:
+    def _ask_primary(self) -> tuple[tuple[Any, ...], int]:
+        with self._lock:
+            self._beats += 1
+            beat = self._beats
         pipeline = conf.redis().pipeline(transaction=False)
-        pipeline.incrby(
-            redis_store.beat_key(), beats
-        )  # a write: what refuses it cannot save either
+        # A write: what refuses it cannot save either.
+        pipeline.set(redis_store.beat_key(self._name), beat, ex=60)
         pipeline.info("server")
         pipeline.info("replication")
-        beat, server, replication = pipeline.execute()
+        _, server, replication = pipeline.execute()
         return (server["run_id"], replication.get("master_replid")), beat
 
     def _replica_has(self, beat: int) -> bool:
@@ -175,12 +181,12 @@ class RedisGate(Gate):
         if replica is None or not beat:
             return False
         try:
-            return int(cast(bytes, replica.get(redis_store.beat_key()) or b"0")) >= beat
+            return int(cast(bytes, replica.get(redis_store.beat_key(self._name)) or b"0")) >= beat
         except RedisError:
             return False
 
     def _restore(self) -> None:
-        identity, _ = self._ask_primary(beats=LEAP)
+        identity, _ = self._ask_primary()
         since = self._since
         if self._identity not in (None, identity):
             since = now_ms() - conf.age * 1000  # whatever it was promoted from may have lacked more

@@ -60,9 +60,9 @@ def user_key(pseudonym: str) -> str:
     return f"{conf.prefix}s:of:{pseudonym}"
 
 
-def beat_key() -> str:
-    """Counter that tells how far a replica lags behind (sessions_ext.health)."""
-    return f"{conf.prefix}s:beat"
+def beat_key(process: str) -> str:
+    """What tells a process how far a replica lags behind (sessions_ext.health)."""
+    return f"{conf.prefix}s:beat:{process}"
 
 
 def counts_key() -> str:
