@@ -230,7 +230,8 @@ def test_a_run_that_is_killed_is_resumed(
         out, _ = second.communicate(timeout=120)
         counts = json.loads(out)
         assert second.returncode == 0
-        assert (counts["copied"], counts["already there"]) == (PLENTY - done, done)
+        assert counts["copied"] + counts["already there"] == PLENTY
+        assert counts["already there"] >= done  # what was on its way arrived after the kill
         assert {here(row.session_key, DB)[SESSION_KEY] for row in rows} == {
             str(n) for n in range(PLENTY)
         }
