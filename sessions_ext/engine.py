@@ -50,6 +50,8 @@ class SessionStore(SessionBase):
     def _forget(self) -> None:
         self._record: Record | None = None
         """What is stored, as far as this instance knows."""
+        self._reflected: Record | None = None
+        """What of it our content shows: not what others changed before a save of ours."""
         self._former: str | None = None
         """The id until now, while a new one is not saved yet."""
         self._is_new = False
@@ -203,6 +205,7 @@ class SessionStore(SessionBase):
         saved = vault.save(digest, loaded=loaded, record=record, changes=changes, forget=forget)
         content.saved(session_id, changed, removed)
         self._stored(saved)
+        self._reflected = record
 
     def _look_up(self, digest: str) -> Record:
         """What is stored is to be replaced: find out what that is. Raises Gone."""
@@ -212,7 +215,7 @@ class SessionStore(SessionBase):
         return record
 
     def _stored(self, record: Record) -> None:
-        self._record = record
+        self._record = self._reflected = record
         self._former, self._is_new, self._was_cleared = None, False, False
         self.known_version = record.version
 
@@ -252,7 +255,7 @@ class SessionStore(SessionBase):
 
         def renamed(latest: Record) -> Record:
             nonlocal raw
-            content.take_over(_newer(latest, loaded))
+            content.take_over(_newer(latest, self._reflected or loaded))
             raw = content.raw()
             version = next_version(latest.version, self.known_version or 0)
             return Record(
