@@ -44,14 +44,21 @@ class Record:
         return self if version == self.version else replace(self, version=version)
 
     def merged(self, other: Self) -> Self:
-        """Both: of each attribute the later write; a version above both if both had something."""
+        """Both: of each attribute the later write; a version above both if both had something.
+
+        A value begins with its stamp, so the later is the greater, and two of the same instant
+        are told apart the same way everywhere (lua/absorb.lua).
+        """
         fields = dict(other.fields)
         for name, mine in self.fields.items():
             theirs = fields.get(name)
-            if theirs is None or stamp_of(theirs) <= stamp_of(mine):
+            if theirs is None or theirs < mine:
                 fields[name] = mine
         newer = self if self.version >= other.version else other
-        version = newer.version if fields == newer.fields else newer.version + 1
+        changed = fields != newer.fields or (
+            self.version == other.version and self.fields != other.fields
+        )
+        version = newer.version + changed
         return replace(
             newer,
             version=version,

@@ -2,12 +2,15 @@
 -- KEYS: session, live, gone
 -- ARGV: digest, version, expiry (ms), pseudonym of the user, version of the last direct write,
 --       prefix of user indexes, (field, value)*
--- The first eight bytes of a value are its stamp.
 if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return {'GONE'} end
 
-local function stamp(value)
-  if #value < 8 then return 0 end
-  return struct.unpack('>I8', value)
+-- A value begins with its stamp, so the later is the greater; by bytes, as `<` asks the locale.
+local function later(value, than)
+  for i = 1, math.min(#value, #than) do
+    local one, other = value:byte(i), than:byte(i)
+    if one ~= other then return one > other end
+  end
+  return #value > #than
 end
 
 -- What is not of our making gives way.
@@ -29,11 +32,11 @@ for i = 7, #ARGV, 2 do
   local name, value = ARGV[i], ARGV[i + 1]
   theirs[name] = true
   local have = mine[name]
-  if not have or stamp(have) < stamp(value) then
+  if not have or later(value, have) then
     written[#written + 1] = name
     written[#written + 1] = value
     took = true
-  elseif stamp(have) > stamp(value) then
+  elseif later(have, value) then
     kept = true
   end
 end
@@ -43,8 +46,10 @@ if mine['v'] then
   end
   local stored = tonumber(mine['v'])
   if stored > version then user = mine['u'] end
+  -- What neither copy holds gets a version that neither has.
+  local newer = (took and stored >= version) or (kept and version >= stored)
   version = math.max(version, stored)
-  if took and kept then version = version + 1 end
+  if newer then version, kept = version + 1, true end
   expiry = math.max(expiry, tonumber(mine['x']))
   direct = math.max(direct, tonumber(mine['d']))
 end
