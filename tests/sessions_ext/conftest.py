@@ -7,6 +7,10 @@ from django.apps import AppConfig, apps
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
+from storage.clients import dynamodb
+from storage.tables import create_tables, sessions_table
+from tests.sessions_ext.steps import RedisOutOfReach
+
 
 @pytest.fixture(scope="session")
 def session_table(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
@@ -22,3 +26,17 @@ def session_table(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> 
     yield
     with django_db_blocker.unblock(), connection.schema_editor() as editor:
         editor.delete_model(model)
+
+
+@pytest.fixture(scope="module")
+def empty_table(provisioned: None) -> None:
+    """Without what other tests left in the journal, for those that read it again and again."""
+    dynamodb(patient=True).delete_table(TableName=sessions_table())
+    create_tables()
+
+
+@pytest.fixture
+def out_of_reach() -> Iterator[RedisOutOfReach]:
+    out_of_reach = RedisOutOfReach()
+    with out_of_reach.possible():
+        yield out_of_reach
