@@ -1,0 +1,141 @@
+"""DynamoDB is killed or frozen, alone, with Redis, or while a session is on its way there."""
+
+import threading
+
+import httpx
+import pytest
+
+from sessions_ext import redis_store
+from sessions_ext.conf import conf
+from sessions_ext.sweep import sweep
+from tests.faults.sessions import (
+    WAIT,
+    Shopper,
+    Shoppers,
+    bases,
+    copies_of,
+    flush_redis,
+    frozen,
+    inside,
+    killed,
+    wait_for_primary,
+    wait_for_trust,
+)
+from tests.stack import Stack, wait_until
+
+
+@pytest.fixture
+def shoppers(shop: Stack) -> Shoppers:
+    return Shoppers(shop)
+
+
+def test_dynamodb_killed_and_caught_up_with_by_the_sweep(shop: Stack, shoppers: Shoppers) -> None:
+    with killed(shop, "aws"):
+        shoppers.forget_times()
+        shoppers.go_on()
+        shoppers.assert_complete()
+        shoppers.assert_quick("DynamoDB killed")
+
+    with inside(shop):
+        sweep()
+        for shopper in shoppers.people.values():
+            if "SESSION" in shopper.cookies:
+                in_redis, in_dynamodb = copies_of(shopper.digest)
+                assert in_redis == in_dynamodb
+    flush_redis(shop)
+    shoppers.assert_complete()
+
+
+def test_dynamodb_frozen(shop: Stack, shoppers: Shoppers) -> None:
+    with frozen(shop.pid("aws")):
+        shoppers.forget_times()
+        shoppers.go_on()
+        shoppers.assert_complete()
+        shoppers.assert_quick("DynamoDB frozen")
+
+    shoppers.assert_complete()
+
+
+def test_next_save_restores_the_copy(shop: Stack) -> None:
+    shopper, base = Shopper(), shop.regions["tokyo"]["web"]
+    with killed(shop, "aws"):
+        shopper.prefer(base, "JPY")
+    with inside(shop):
+        assert copies_of(shopper.digest)[1] is None
+
+        def is_copied() -> bool:
+            shopper.prefer(base, "SGD")
+            shopper.prefer(base, "USD")
+            in_redis, in_dynamodb = copies_of(shopper.digest)
+            return in_redis is not None and in_redis == in_dynamodb
+
+        wait_until(is_copied, WAIT, "the copy is made by a save", interval=0.25)
+
+
+# --- Both --------------------------------------------------------------------------------------
+
+
+def test_both_lost_is_said_so_to_whoever_has_a_session(shop: Stack, shoppers: Shoppers) -> None:
+    with killed(shop, "aws"), frozen(*(shop.pid("valkey", region) for region in shop.regions)):
+        for base in bases(shop):
+            for shopper in shoppers.people.values():
+                for path in ("/", "/cart/", "/account/", "/api/session"):
+                    assert_told_to_come_back(shopper, base, path)
+        for base in bases(shop):
+            visitor = Shopper()
+            assert visitor.send("GET", f"{base}/").status_code == 200
+            assert "SESSION" not in visitor.cookies
+
+    wait_for_primary(shop)
+    wait_for_trust(shop)
+    shoppers.assert_complete()
+    shoppers.go_on()
+    shoppers.assert_complete()
+
+
+def assert_told_to_come_back(shopper: Shopper, base: str, path: str) -> None:
+    before = dict(shopper.cookies)
+    answer = shopper.send("GET", f"{base}{path}")
+
+    assert answer.status_code == 503, f"{path} at {base}: {answer.status_code}"
+    assert int(answer.headers["Retry-After"]) > 0
+    kind = "application/problem+json" if path.startswith("/api/") else "text/html"
+    assert answer.headers["Content-Type"].startswith(kind)
+    assert shopper.cookies == before
+
+
+# --- A process is killed in between --------------------------------------------------------------
+
+
+def test_killed_between_redis_and_the_copy(shop: Stack) -> None:
+    region = "singapore"
+    shopper, base = Shopper(), shop.regions[region]["web"]
+    shopper.prefer(base, "JPY")
+    with inside(shop):
+        before = redis_store.read(conf.redis(), shopper.digest)
+        assert before is not None
+        with killed(shop, "aws", at_the_end=True):
+            interrupted = threading.Thread(target=prefer_in_vain, args=(shopper.copy(), base))
+            interrupted.start()
+            wait_until(
+                lambda: redis_store.read(conf.redis(), shopper.digest) != before,
+                WAIT,
+                "Redis has the change",
+                interval=0.01,
+            )
+            former = shop.kill("web", region)
+            interrupted.join(WAIT)
+        shop.wait_restarted("web", region, former, WAIT)
+        in_redis, in_dynamodb = copies_of(shopper.digest)
+        assert in_dynamodb == before != in_redis
+
+        sweep()
+
+        assert copies_of(shopper.digest) == (in_redis, in_redis)
+    flush_redis(shop)
+    assert shopper.state(base) == (None, "SGD", 0)
+
+
+def prefer_in_vain(shopper: Shopper, base: str) -> None:
+    with pytest.raises(httpx.HTTPError):
+        shopper.prefer(base, "SGD")
