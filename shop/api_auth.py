@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Router, Schema
 from ninja.errors import Throttled
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
 
 from sessions_ext.tokens import current_token
 from shop.api import Text
@@ -24,9 +24,20 @@ FAILED_TRIES: Final = 300
 """Seconds after which allauth has forgotten the failed tries at one account."""
 
 
+def _is_unicode(password: SecretStr) -> SecretStr:
+    """JSON can spell half of a character, which no hash takes."""
+    try:
+        password.get_secret_value().encode()
+    except UnicodeEncodeError:
+        raise ValueError("Send text that is valid Unicode.") from None
+    return password
+
+
 class LogIn(Schema):
     email: Annotated[Text, Field(min_length=1, max_length=254)]
-    password: Annotated[SecretStr, Field(min_length=1, max_length=4096)]
+    password: Annotated[
+        SecretStr, Field(min_length=1, max_length=4096), AfterValidator(_is_unicode)
+    ]
 
 
 class TokenOut(Schema):
