@@ -65,7 +65,10 @@ def unseal(sealed: bytes, *, digest: str, field: bytes) -> tuple[str, bytes]:
     if sealed[end] & DEFLATED:
         plain = _inflate(plain)
     value = 2 + int.from_bytes(plain[:2])
-    return plain[2:value].decode(), plain[value:]
+    try:
+        return plain[2:value].decode(), plain[value:]
+    except UnicodeDecodeError:
+        raise Refused("malformed") from None
 
 
 def removal(stamp: int) -> bytes:
@@ -100,9 +103,11 @@ def _inflate(plain: bytes) -> bytes:
     """At most LARGEST bytes of it: whoever holds a key could still write a bomb."""
     inflater = zlib.decompressobj()
     try:
-        inflated = inflater.decompress(plain, LARGEST)
+        inflated = inflater.decompress(plain, LARGEST + 1)
     except zlib.error:
         raise Refused("malformed") from None
-    if inflater.unconsumed_tail:
+    if len(inflated) > LARGEST:
         raise Refused("bomb")
+    if not inflater.eof:
+        raise Refused("malformed")
     return inflated
