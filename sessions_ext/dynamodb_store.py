@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sessions_ext import metrics
 from sessions_ext.conf import conf
 from sessions_ext.errors import Gone, Taken
-from sessions_ext.record import Record, next_version, now_ms
+from sessions_ext.record import Record, next_version, now_ms, number
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -277,23 +277,23 @@ def _put(
 
 def _found(item: Any) -> Found:
     """An expired item is deleted by DynamoDB some time later, and is not there for us."""
-    if item is None or int(item["x"]["N"]) <= now_ms():
+    if item is None:
         return None
-    if "dead" in item:
-        return Tombstone(int(item["x"]["N"]))
     try:
-        return _record(item)
+        expires_at = number(item["x"]["N"])
+        found = Tombstone(expires_at) if "dead" in item else _record(item)
     except (KeyError, ValueError, AttributeError):
         metrics.refused("malformed", digest=item["pk"]["S"])
-        return None
+        return Tombstone(now_ms() + conf.age * 1000) if "dead" in item else None
+    return found if expires_at > now_ms() else None
 
 
 def _record(item: Any) -> Record:
     return Record(
-        version=int(item["v"]["N"]),
-        expires_at=int(item["x"]["N"]),
+        version=number(item["v"]["N"]),
+        expires_at=number(item["x"]["N"]),
         user=item.get("u", {}).get("S", ""),
-        direct=int(item["d"]["N"]),
+        direct=number(item["d"]["N"]),
         fields={bytes.fromhex(name): value["B"] for name, value in item["f"]["M"].items()},
     )
 

@@ -18,8 +18,20 @@ FORGET_REMOVALS: Final = 60 * 60 * 1000
 """Milliseconds that a removed attribute is remembered: longer than copies stay apart unnoticed."""
 
 
+LATEST: Final = 1 << 47
+"""Milliseconds since the epoch: the year 6429. What is later was not written by us."""
+
+
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def number(text: str | bytes) -> int:
+    """A stored version or time. Raises ValueError for what cannot be one."""
+    value = int(text)
+    if not 0 <= value < LATEST:
+        raise ValueError(f"{value} is no time")
+    return value
 
 
 def next_version(*seen: int) -> int:

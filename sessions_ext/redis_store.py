@@ -18,7 +18,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from sessions_ext import metrics
 from sessions_ext.conf import conf
-from sessions_ext.record import Record, now_ms
+from sessions_ext.record import Record, now_ms, number
 
 _LUA: Final = Path(__file__).parent / "lua"
 _META: Final = 1  # bytes of a meta field's name; an attribute's has twelve
@@ -306,10 +306,10 @@ def _record(found: Mapping[bytes, bytes]) -> Record | None:
         return None
     try:
         return Record(
-            version=int(found[b"v"]),
-            expires_at=int(found[b"x"]),
+            version=number(found[b"v"]),
+            expires_at=number(found[b"x"]),
             user=found[b"u"].decode(),
-            direct=int(found[b"d"]),
+            direct=number(found[b"d"]),
             fields={name: value for name, value in found.items() if len(name) > _META},
         )
     except (KeyError, ValueError):

@@ -19,7 +19,11 @@ if redis.call('TYPE', KEYS[1]).ok == 'hash' then
   local all = redis.call('HGETALL', KEYS[1])
   for i = 1, #all, 2 do mine[all[i]] = all[i + 1] end
 end
-if not (tonumber(mine['v']) and tonumber(mine['x']) and tonumber(mine['d']) and mine['u']) then
+local function number(text)
+  local value = tonumber(text)
+  return value and value >= 0 and value < 2 ^ 47 and value
+end
+if not (number(mine['v']) and number(mine['x']) and number(mine['d']) and mine['u']) then
   redis.call('DEL', KEYS[1])
   mine = {}
 end

@@ -9,8 +9,12 @@ if redis.call('ZSCORE', KEYS[3], ARGV[1]) then
   return {'GONE'}
 end
 -- What is not of our making is not there: the other copy then takes its place (absorb.lua).
+local function number(text)
+  local value = tonumber(text)
+  return value and value >= 0 and value < 2 ^ 47 and value
+end
 local stored = redis.call('TYPE', KEYS[1]).ok == 'hash' and redis.call('HGET', KEYS[1], 'v')
-stored = stored and tonumber(stored) and stored
+stored = stored and number(stored) and stored
 if not stored then return {'MISSING'} end
 if tonumber(stored) < tonumber(ARGV[3]) then return {'BEHIND'} end
 -- Another request has written meanwhile; the caller takes that over and tries again.

@@ -6,8 +6,12 @@
 if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return {'GONE'} end
 
 -- What is not of our making is not there: the other copy then takes its place (absorb.lua).
+local function number(text)
+  local value = tonumber(text)
+  return value and value >= 0 and value < 2 ^ 47 and value
+end
 local stored = redis.call('TYPE', KEYS[1]).ok == 'hash' and redis.call('HGET', KEYS[1], 'v')
-stored = stored and tonumber(stored) and stored
+stored = stored and number(stored) and stored
 local loaded = tonumber(ARGV[3])
 if ARGV[2] == 'create' then
   -- The same version: it was sent twice, as the first answer was lost.
