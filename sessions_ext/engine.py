@@ -277,7 +277,8 @@ class SessionStore(SessionBase):
         """Delete for good, in both stores. Raises SessionsUnavailable when neither answers."""
         own = self._former or (None if self._is_new else self.session_key)
         session_id = session_key or own
-        if session_id is None or not (session_id == own or keys.is_issued(session_id)):
+        issued = self._was_issued if session_id == own else keys.is_issued
+        if session_id is None or not issued(session_id):
             return
         expires_at = self._record.expires_at if self._record and session_id == own else 0
         vault.delete(keys.digest_of(session_id), expires_at=expires_at)
