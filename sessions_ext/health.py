@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from sessions_ext import redis_store
@@ -119,6 +120,8 @@ class RedisGate(Gate):
         self._owed: int | None = None
         """The journal was not read since then, as DynamoDB was away too."""
         self._identity: tuple[Any, ...] | None = None
+        self._address: object = None
+        """Where the client had found the primary that was trusted."""
         self._name = token_hex(8)
         self._beats = 0
         """Written by this process. No node has a higher one than was sent to it, as one might of
@@ -136,6 +139,14 @@ class RedisGate(Gate):
     def _doubt_replica(self) -> None:
         """It may have been cut off as well, and must show that it has what came afterwards."""
         self._beat, self._fresh_until = 0, 0.0
+
+    def confirmed[T](self, answer: T) -> T:
+        """The answer, if it may be believed. Raises redis' ConnectionError when the client, which
+        follows the Sentinels by itself, has turned to another primary: it may lack log-outs.
+        """
+        if self._address != _address_of(conf.redis()):
+            raise RedisConnectionError("another primary answered, and is not reconciled yet")
+        return answer
 
     def replica(self) -> Redis | None:
         """This region's replica, while it is known to be at most a few seconds behind."""
@@ -190,8 +201,9 @@ class RedisGate(Gate):
         since = self._since
         if self._identity not in (None, identity):
             since = now_ms() - conf.age * 1000  # whatever it was promoted from may have lacked more
+        address = _address_of(conf.redis())
         self._reconcile(since if self._owed is None else min(since, self._owed))
-        self._identity = identity
+        self._identity, self._address = identity, address
         self._doubt_replica()
 
     def _follow_up(self) -> None:
@@ -213,6 +225,11 @@ class RedisGate(Gate):
             dynamodb_gate.close(error)
         else:
             self._owed, self._reconciled = None, started
+
+
+def _address_of(client: Redis) -> object:
+    """None where the client follows no Sentinels."""
+    return getattr(client.connection_pool, "master_address", None)
 
 
 class DynamoDBGate(Gate):

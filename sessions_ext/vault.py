@@ -58,7 +58,7 @@ def load(digest: str, known: int | None) -> Record | None:
     """
     if redis_gate.is_open():
         try:
-            return _load(digest, known)
+            return redis_gate.confirmed(_load(digest, known))
         except RedisError as error:
             redis_gate.close(error)
     return _load_copy(digest, known or 0)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from sessions_ext import dynamodb_store, keys, redis_store
+from sessions_ext import dynamodb_store, health, keys, redis_store
 from sessions_ext.conf import conf
 from sessions_ext.engine import SessionStore
 from sessions_ext.health import redis_gate
@@ -77,6 +77,8 @@ def away(*stores: Callable[[], Any]) -> Iterator[None]:
 def trust_redis() -> None:
     """As a process for which Redis was never away, and which reconciles nothing."""
     redis_gate._open = redis_gate._tried = True
+    conf.redis().ping()
+    redis_gate._address = health._address_of(conf.redis())
 
 
 @contextmanager
@@ -89,4 +91,4 @@ def redis_loses_what_follows() -> Iterator[None]:
         client.delete(key)
     for key, dumped in held.items():
         assert dumped is not None
-        client.restore(key, 0, dumped)
+        client.restore(key, 0, dumped, replace=True)

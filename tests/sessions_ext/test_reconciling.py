@@ -24,6 +24,7 @@ from tests.sessions_ext.stores import (
     dynamodb,
     in_dynamodb,
     in_redis,
+    redis_loses_what_follows,
     stored,
     trust_redis,
 )
@@ -65,6 +66,20 @@ def test_log_out_while_redis_is_being_reconciled_holds(monkeypatch: pytest.Monke
         wait_until(lambda: in_redis(cookie) is None, WAIT, "Redis is told of the log-out")
 
     assert dict(again(cookie).items()) == {}
+
+
+def test_primary_that_the_client_turned_to_is_not_believed_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It finds the one that the Sentinels name by itself, and nobody has seen a failure."""
+    session = stored(cart="c-1")
+    cookie = again(session)
+    assert redis_gate.is_open()
+    with redis_loses_what_follows():
+        session.flush()
+    monkeypatch.setattr(redis_gate, "_address", ("127.0.0.1", 1))
+
+    assert dict(cookie.items()) == {}
 
 
 def test_write_while_redis_is_being_reconciled_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +191,7 @@ def test_session_deleted_while_its_copies_are_compared_is_nobodys(
 def test_spoilt_session_in_redis_is_repaired_from_its_copy(
     spoil: Callable[[Any, str], object],
 ) -> None:
-    """And closes no gate: one spoilt session must not cost the others their Redis."""
+    """And keeps no gate closed: one spoilt session must not cost the others their Redis."""
     session = stored(cart="c-1")
     with away(redis_gone):
         change(session, currency="JPY")
@@ -188,7 +203,7 @@ def test_spoilt_session_in_redis_is_repaired_from_its_copy(
 
     assert seen == {"cart": "c-1", "currency": "JPY"}
     assert content_of(session) == {"cart": "c-1", "currency": "JPY", "language": "ja"}
-    assert redis_gate.is_open()
+    wait_until(redis_gate.is_open, WAIT, "Redis is trusted")
 
 
 def test_spoilt_copy_stops_nobody() -> None:
@@ -208,7 +223,7 @@ def test_spoilt_copy_stops_nobody() -> None:
     health.reset()
 
     assert content_of(session) == {"cart": "c-1"}
-    assert redis_gate.is_open()
+    wait_until(redis_gate.is_open, WAIT, "Redis is trusted")
 
 
 def test_copy_that_expires_while_it_is_taken_over_is_nobodys() -> None:
