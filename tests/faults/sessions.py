@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 import httpx
 from django.test import override_settings
@@ -48,8 +49,8 @@ class Shopper:
     """Talks to whichever address it is told; its cookies go with it."""
 
     cookies: dict[str, str] = field(default_factory=dict)
-    took: list[float] = field(default_factory=list)
-    """Seconds, of each request."""
+    took: list[tuple[float, str]] = field(default_factory=list)
+    """Seconds and path of each request."""
 
     def copy(self) -> Self:
         """The same cookies, kept by somebody."""
@@ -59,7 +60,7 @@ class Shopper:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         started = time.monotonic()
         response = _http.request(method, url, headers={"Cookie": cookie}, **options)
-        self.took.append(time.monotonic() - started)
+        self.took.append((time.monotonic() - started, f"{method} {urlsplit(url).path}"))
         for name, value in response.cookies.items():
             self.cookies[name] = value
         for header in response.headers.get_list("Set-Cookie"):
@@ -344,7 +345,7 @@ class Shoppers:
             each.took.clear()
 
     def assert_quick(self, what: str) -> None:
-        took = sorted(second for each in self.people.values() for second in each.took)
-        middle, most = median(took), took[-1]
-        print(f"{what}: {len(took)} requests, median {middle:.3f} s, longest {most:.3f} s")
+        took = sorted(each for person in self.people.values() for each in person.took)
+        middle = median(seconds for seconds, _ in took)
+        print(f"{what}: {len(took)} requests, median {middle:.3f} s, longest {took[-3:]}")
         assert middle < QUICK
