@@ -3,51 +3,39 @@
 import json
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final
-from uuid import UUID
+from typing import Annotated, Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
-from ninja import Field, Header, NinjaAPI, Query, Router, Schema
+from ninja import Field, NinjaAPI, Query, Router, Schema
 from ninja.errors import Throttled
 from ninja.openapi.docs import DocsBase
 from ninja.responses import NinjaJSONEncoder
 from pydantic import AfterValidator
 
-from orders.errors import EmptyCart, NotForSale, TooManyTries
-from orders.idempotency import (
-    Answer,
-    Attempt,
-    KeyReused,
-    StillRunning,
-    idempotency_owner,
-    idempotent,
-)
+from orders.answers import Answer
+from orders.errors import EmptyCart, TooManyTries
+from orders.idempotency import read_key
+from orders.keyed import IdempotencyKey, keyed
 from orders.models import Order
 from orders.numbers import read_number
+from orders.problems import answer_with_order_problems
 from orders.queries import look_up_order, remember_order
-from orders.services.checkout import OrderDetails, place_order
+from orders.services.checkout import OrderDetails, Shown, place_order
 from shop.api import MoneyOut, Text, cart_router, catalogue_router, session_router
 from shop.api_auth import auth_router
 from shop.countries import COUNTRIES
 from shop.gate import GatedAPI
 from shop.models import Customer
+from shop.money import Money
 from shop.preferences import current_currency
-from shop.problems import Problem, answer_with, answer_with_problems, problem
+from shop.problems import Problem, answer_with_problems
 from shop.services.cart import find_cart, remember_count
 
-KEY_HELP: Final = "A UUID v4, new for each order, the same whenever that order is sent again."
-RETRY_AFTER: Final = 1
-"""Seconds after which the first of two equal requests has ended."""
-
 orders_router = Router(tags=["Orders"])
-
-
-class BadKey(Exception):
-    """No usable Idempotency-Key."""
 
 
 def _an_email(text: str) -> str:
@@ -75,12 +63,32 @@ class AddressIn(Schema):
     )
 
 
+class MoneyIn(Schema):
+    """As every price of this API is written."""
+
+    amount: int
+    currency: str
+
+    def money(self) -> Money:
+        return Money(self.amount, self.currency)
+
+
 class OrderIn(Schema):
     email: Annotated[Text, AfterValidator(_an_email)] = Field(max_length=254)
     name: Annotated[Text, Field(min_length=1, max_length=150)]
     address: AddressIn
     payment_method: Order.Payment
     delivery_method: Order.Delivery = Order.Delivery.STANDARD
+    cart_version: int | None = Field(None, description="`version` of the cart that was shown.")
+    cart_total: MoneyIn | None = Field(None, description="`total` of the cart that was shown.")
+    expected_total: MoneyIn | None = Field(None, description="The same with delivery.")
+
+    def shown(self) -> Shown:
+        return Shown(
+            cart_version=self.cart_version,
+            subtotal=self.cart_total.money() if self.cart_total else None,
+            total=self.expected_total.money() if self.expected_total else None,
+        )
 
 
 class OrderLineOut(Schema):
@@ -111,22 +119,21 @@ class OrderOut(Schema):
 def create_order(
     request: HttpRequest,
     wanted: OrderIn,
-    key: Annotated[str, Header(alias="Idempotency-Key", description=KEY_HELP)] = "",
+    key: IdempotencyKey = "",
 ) -> HttpResponse:
-    """The cart is emptied. Prices are in the session's currency."""
-    owner = _owner(request)
-    content = {"request": "POST /api/orders", "body": wanted.model_dump(mode="json")}
-    with idempotent(owner=owner, key=_read_key(key), content=content) as attempt:
-        answer = attempt.replay or _place(request, wanted, attempt)
-    number = json.loads(answer.body)["number"]
-    remember_order(request, number)
-    remember_count(request, find_cart(request))
-    headers = {"Location": f"/api/orders/{number}"}
-    if attempt.replay:
-        headers["Idempotency-Replayed"] = "true"
-    return HttpResponse(
-        answer.body, status=answer.status, content_type="application/json", headers=headers
-    )
+    """The cart is emptied. Prices are in the session's currency.
+
+    Send what the shopper saw (`cart_version`, `cart_total`, `expected_total`): an order that
+    would hold or cost something else is refused then, and nothing is charged unseen.
+    """
+    _refuse_newcomer(request, key)
+    with keyed(request, key, wanted) as attempt:
+        if not attempt.answer:
+            attempt.answer = _place(request, wanted)
+    if attempt.settled.status == HTTPStatus.CREATED:
+        remember_order(request, json.loads(attempt.settled.body)["number"])
+        remember_count(request, find_cart(request))
+    return attempt.response()
 
 
 @orders_router.get(
@@ -146,25 +153,17 @@ def read_order(request: HttpRequest, number: str, email: Query[Text] = "") -> Or
     return order
 
 
-def _owner(request: HttpRequest) -> str:
-    """Raises EmptyCart for a guest without a session: they cannot have a cart either."""
+def _refuse_newcomer(request: HttpRequest, key: str) -> None:
+    """A guest without a session has no cart, and is not given a session to be refused in.
+
+    Raises BadKey, EmptyCart.
+    """
+    read_key(key)
     if not isinstance(request.user, Customer) and not request.session.session_key:
         raise EmptyCart
-    return idempotency_owner(request)
 
 
-def _read_key(text: str) -> UUID:
-    """Raises BadKey for anything but a UUID v4 as RFC 9562 writes it."""
-    try:
-        key = UUID(text)
-    except ValueError:
-        raise BadKey from None
-    if key.version != 4 or str(key) != text.lower():
-        raise BadKey
-    return key
-
-
-def _place(request: HttpRequest, wanted: OrderIn, attempt: Attempt) -> Answer:
+def _place(request: HttpRequest, wanted: OrderIn) -> Answer:
     details = OrderDetails(
         email=wanted.email,
         name=wanted.name,
@@ -178,56 +177,12 @@ def _place(request: HttpRequest, wanted: OrderIn, attempt: Attempt) -> Answer:
         currency=current_currency(request),
     )
     customer = request.user if isinstance(request.user, Customer) else None
-    order = place_order(cart=find_cart(request), customer=customer, details=details)
+    order = place_order(
+        cart=find_cart(request), customer=customer, details=details, shown=wanted.shown()
+    )
     body = json.dumps(OrderOut.from_orm(order).model_dump(), cls=NinjaJSONEncoder)
-    return attempt.answer(HTTPStatus.CREATED, body.encode())
-
-
-def _bad_key(request: HttpRequest, error: BadKey) -> HttpResponse:
-    return problem(
-        HTTPStatus.BAD_REQUEST,
-        "Send the header Idempotency-Key with a UUID v4, so that an order sent twice is made"
-        " once. Nothing was ordered.",
-        kind="idempotency-key-required",
-    )
-
-
-def _key_reused(request: HttpRequest, error: KeyReused) -> HttpResponse:
-    return problem(
-        HTTPStatus.UNPROCESSABLE_CONTENT,
-        "This Idempotency-Key was sent before with another body. Nothing was ordered now."
-        " Send a new key for a new order.",
-        kind="idempotency-key-reused",
-    )
-
-
-def _still_running(request: HttpRequest, error: StillRunning) -> HttpResponse:
-    return problem(
-        HTTPStatus.CONFLICT,
-        "The first request with this Idempotency-Key is still running. Send the same again in a"
-        " moment to learn how it ended; it will not be ordered twice.",
-        kind="still-running",
-        headers={"Retry-After": str(RETRY_AFTER)},
-    )
-
-
-def _empty_cart(request: HttpRequest, error: EmptyCart) -> HttpResponse:
-    return problem(
-        HTTPStatus.CONFLICT,
-        "The cart is empty, or its session has expired. Nothing was ordered. Add something with"
-        " POST /api/cart/items and send the session's cookie along.",
-        kind="empty-cart",
-    )
-
-
-def _not_for_sale(request: HttpRequest, error: NotForSale) -> HttpResponse:
-    return problem(
-        HTTPStatus.CONFLICT,
-        f"{error.name} ({error.sku}) is not for sale in this currency, or not any more. Nothing"
-        " was ordered. Take it out of the cart and retry.",
-        kind="not-for-sale",
-        sku=error.sku,
-    )
+    headers = {"Content-Type": "application/json", "Location": f"/api/orders/{order.number}"}
+    return Answer(HTTPStatus.CREATED, body.encode(), headers)
 
 
 class DocsPage(DocsBase):
@@ -266,8 +221,4 @@ api.add_router("/orders", orders_router)
 api.add_router("/session", session_router)
 api.add_router("/auth", auth_router)
 answer_with_problems(api)
-answer_with(api, BadKey, _bad_key)
-answer_with(api, KeyReused, _key_reused)
-answer_with(api, StillRunning, _still_running)
-answer_with(api, EmptyCart, _empty_cart)
-answer_with(api, NotForSale, _not_for_sale)
+answer_with_order_problems(api)

@@ -1,6 +1,9 @@
 """What can go wrong with an order. Errors carry data; views write the sentence."""
 
-from shop.errors import ShopError
+from dataclasses import asdict
+from typing import Any, Final
+
+from shop.errors import OutOfStock, ShopError
 from shop.money import Money
 
 
@@ -20,12 +23,17 @@ class NotForSale(ShopError):
 class CartChanged(ShopError):
     """The cart holds something else than the shopper was shown."""
 
+    def __init__(self, version: int) -> None:
+        super().__init__(version)
+        self.version = version
+
 
 class TotalChanged(ShopError):
     """The order would cost something else than the shopper was shown."""
 
-    def __init__(self, total: Money) -> None:
-        super().__init__(total)
+    def __init__(self, subtotal: Money, total: Money) -> None:
+        super().__init__(subtotal, total)
+        self.subtotal = subtotal
         self.total = total
 
 
@@ -45,3 +53,28 @@ class TooManyTries(ShopError):
     def __init__(self, seconds: int) -> None:
         super().__init__(seconds)
         self.seconds = seconds
+
+
+REFUSALS: Final[dict[str, type[ShopError]]] = {
+    error.__name__: error
+    for error in (EmptyCart, NotForSale, CartChanged, TotalChanged, OutOfStock)
+}
+"""Why an order is not made. They are decisions: remembered under the idempotency key."""
+
+
+def refusal_as_json(error: ShopError) -> dict[str, Any]:
+    """What `refusal_of` makes the same error of again. Raises an error that is no refusal."""
+    if type(error).__name__ not in REFUSALS:
+        raise error
+    data = vars(error).items()
+    return {
+        "refused": type(error).__name__,
+        "data": {name: asdict(v) if isinstance(v, Money) else v for name, v in data},
+    }
+
+
+def refusal_of(document: dict[str, Any]) -> ShopError:
+    data = document["data"].items()
+    return REFUSALS[document["refused"]](
+        **{name: Money(**value) if isinstance(value, dict) else value for name, value in data}
+    )

@@ -186,6 +186,8 @@ class IdempotencyRecord(models.Model):
     fingerprint = models.CharField(_("fingerprint"), max_length=64)
     status = models.PositiveSmallIntegerField(_("status"), null=True)
     body = models.BinaryField(_("body"), null=True)
+    # Null, so that instances of the release before may still write records while this one starts.
+    headers = models.JSONField(_("headers"), null=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     expires_at = models.DateTimeField(_("expires"))
 

@@ -17,7 +17,7 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import HttpError, Throttled, ValidationError
 
 from sessions_ext.tokens import TokenEnded, TokenForeign, TokenOfNobody, TokenRefused
-from shop.errors import OutOfStock, UnknownSku
+from shop.errors import UnknownSku
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:anyport:problem:"
@@ -110,7 +110,6 @@ def answer_with_problems(api: NinjaAPI) -> None:
     answer_with(api, RequestDataTooBig, _too_large)
     answer_with(api, UnreadablePostError, _cut_short)
     answer_with(api, UnknownSku, _unknown_sku)
-    answer_with(api, OutOfStock, _out_of_stock)
     answer_with(api, TokenRefused, token_refused)
 
 
@@ -188,17 +187,6 @@ def _unknown_sku(request: HttpRequest, error: UnknownSku) -> HttpResponse:
         "No such SKU is on sale here or in this cart. Take one from a product's `variants`.",
         kind="unknown-sku",
         sku=error.sku,
-    )
-
-
-def _out_of_stock(request: HttpRequest, error: OutOfStock) -> HttpResponse:
-    left = f"Only {error.available} are left" if error.available else "None are left"
-    return problem(
-        HTTPStatus.CONFLICT,
-        f"{left} of {error.name} ({error.sku}). Nothing was ordered. Change the cart and retry.",
-        kind="out-of-stock",
-        sku=error.sku,
-        available=error.available,
     )
 
 

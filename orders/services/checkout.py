@@ -37,36 +37,49 @@ class OrderDetails:
     currency: str
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What the shopper saw before they ordered; None is what they were not shown."""
+
+    cart_version: int | None = None
+    subtotal: Money | None = None
+    total: Money | None = None
+    """With delivery."""
+
+
 @transaction.atomic
 def place_order(
-    *,
-    cart: Cart | None,
-    customer: Customer | None,
-    details: OrderDetails,
-    expected: Money | None = None,
-    cart_version: int | None = None,
+    *, cart: Cart | None, customer: Customer | None, details: OrderDetails, shown: Shown
 ) -> Order:
     """Turn the cart into an order.
 
     Call it inside `idempotent(...)`. Raises EmptyCart, NotForSale, OutOfStock; CartChanged and
-    TotalChanged when it would not hold or cost what the shopper was shown (`cart_version`,
-    `expected`); then nothing has changed.
-    The cart is read under its lock, so that a second tab finds it empty.
+    TotalChanged when it would not hold or cost what was `shown`; then nothing has changed.
+    The cart is read under its lock, so that a second tab finds it empty. The prices need none:
+    what is written into the order is what was compared with what the shopper saw, and a price
+    that changes while the order is written is that of the next order.
     """
-    cart = Cart.objects.select_for_update().filter(pk=cart.pk).first() if cart else None
+    cart = lock_cart(cart) if cart else None
     lines = list(cart.lines.select_related("variant__product")) if cart else []
     if cart is None or not lines:
         raise EmptyCart
-    if cart_version is not None and cart.version != cart_version:
-        raise CartChanged
+    if shown.cart_version not in (None, cart.version):
+        raise CartChanged(cart.version)
     priced = _price_lines(lines, details.currency)
+    subtotal = sum((price * line.quantity for line, price in priced), Money(0, details.currency))
+    delivery = delivery_price(details.delivery_method, subtotal)
+    if shown.subtotal not in (None, subtotal) or shown.total not in (None, subtotal + delivery):
+        raise TotalChanged(subtotal, subtotal + delivery)
     allocate_stock({line.variant_id: line.quantity for line in lines})
-    order = _write_order(priced, customer, details)
-    if expected is not None and order.total != expected:
-        raise TotalChanged(order.total)
+    order = _write_order(priced, subtotal, delivery, customer, details)
     cart.lines.all().delete()
     Cart.objects.filter(pk=cart.pk).update(version=F("version") + 1, updated_at=Now())
     return order
+
+
+def lock_cart(cart: Cart) -> Cart | None:
+    """As it is now and stays until the transaction ends; None if it is gone."""
+    return Cart.objects.select_for_update().filter(pk=cart.pk).first()
 
 
 def _price_lines(lines: list[CartLine], currency: str) -> list[tuple[CartLine, Money]]:
@@ -85,12 +98,12 @@ def _price_lines(lines: list[CartLine], currency: str) -> list[tuple[CartLine, M
 
 
 def _write_order(
-    priced: list[tuple[CartLine, Money]], customer: Customer | None, details: OrderDetails
+    priced: list[tuple[CartLine, Money]],
+    subtotal: Money,
+    delivery: Money,
+    customer: Customer | None,
+    details: OrderDetails,
 ) -> Order:
-    subtotal = Money(0, details.currency)
-    for line, price in priced:
-        subtotal += price * line.quantity
-    delivery = delivery_price(details.delivery_method, subtotal)
     hold = HOLD[Order.Payment(details.payment_method)]
     order = Order.objects.create(
         customer=customer,

@@ -3,16 +3,19 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
 
+from orders.answers import Answer
+from orders.errors import refusal_as_json, refusal_of
 from orders.idempotency import idempotent
 from orders.models import IdempotencyRecord, Order
-from orders.services.checkout import OrderDetails, place_order
+from orders.services.checkout import OrderDetails, Shown, place_order
+from shop.errors import ShopError
 from shop.models import Cart, Customer
-from shop.money import Money
 from shop.services.addresses import add_address
 
 WAIT_MS: Final = 4000
@@ -21,45 +24,51 @@ WAIT_MS: Final = 4000
 
 def submit_checkout(
     *,
-    owner: str,
+    owners: tuple[str, ...],
     key: UUID,
     cart: Cart | None,
     customer: Customer | None,
     details: OrderDetails,
-    expected: Money,
-    cart_version: int,
+    shown: Shown,
     save_address: bool = False,
 ) -> str:
     """Place the order, or find the one that this key placed before. Returns its number.
 
-    Raises what `place_order` and `idempotent` raise; then nothing has changed.
+    Raises what `place_order` raises, also when the same press was refused before, and what
+    `idempotent` raises; then nothing has changed.
     """
     content = {
         **asdict(details),
-        "cart_version": cart_version,
-        "expected": expected.as_json(),
+        "cart_version": shown.cart_version,
+        "expected": asdict(shown.total) if shown.total else None,
         "save": save_address,
     }
-    with idempotent(owner=owner, key=key, content=content, wait_ms=WAIT_MS) as attempt:
-        if attempt.replay:
-            return _number_in(attempt.replay.body)
-        order = place_order(
-            cart=cart,
-            customer=customer,
-            details=details,
-            expected=expected,
-            cart_version=cart_version,
-        )
-        if customer and save_address:
-            add_address(customer=customer, fields=_postal_fields(details))
-        attempt.answer(303, json.dumps({"number": order.number}).encode())
-    return order.number
+    with idempotent(
+        owners=owners, key=key, content=content, decline=_decline, wait_ms=WAIT_MS
+    ) as attempt:
+        if not attempt.answer:
+            order = place_order(cart=cart, customer=customer, details=details, shown=shown)
+            if customer and save_address:
+                add_address(customer=customer, fields=_postal_fields(details))
+            attempt.answer = _answer(HTTPStatus.SEE_OTHER, {"number": order.number})
+    return _number_in(attempt.settled.body)
 
 
-def order_placed_with(*, owner: str, key: UUID) -> str | None:
+def order_placed_with(*, owners: tuple[str, ...], key: UUID) -> str | None:
     """Number of the order that this key placed, if it did."""
-    record = IdempotencyRecord.objects.filter(owner=owner, key=key, body__isnull=False).first()
+    placed = IdempotencyRecord.objects.filter(
+        owner__in=owners, key=key, status=HTTPStatus.SEE_OTHER
+    )
+    record = placed.first()
     return _number_in(bytes(record.body or b"")) if record else None
+
+
+def _decline(error: ShopError) -> Answer:
+    return _answer(HTTPStatus.CONFLICT, refusal_as_json(error))
+
+
+def _answer(status: HTTPStatus, document: dict[str, Any]) -> Answer:
+    return Answer(status, json.dumps(document).encode())
 
 
 @transaction.atomic
@@ -70,7 +79,11 @@ def adopt_orders(*, customer: Customer, numbers: list[str]) -> int:
 
 
 def _number_in(body: bytes) -> str:
-    return str(json.loads(body)["number"])
+    """Raises the refusal that stands there instead."""
+    document = json.loads(body)
+    if "refused" in document:
+        raise refusal_of(document)
+    return str(document["number"])
 
 
 def _postal_fields(details: OrderDetails) -> Mapping[str, Any]:

@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from orders.delivery import delivery_quotes
-from orders.errors import CartChanged
 from orders.forms import CheckoutForm, first_values
-from orders.idempotency import IdempotencyError, KeyReused, StillRunning, idempotency_owner
+from orders.idempotency import IdempotencyError, KeyReused, StillRunning, owners_of
 from orders.queries import remember_order
+from orders.services.checkout import Shown
 from orders.services.submit import order_placed_with, submit_checkout
 from shop.errors import ShopError, UnknownSku
 from shop.forms import SetQuantityForm
@@ -51,13 +51,12 @@ def _submit(request: HttpRequest) -> HttpResponse:
         return _page(request, form, key=_usable_key(form), status=status)
     try:
         number = submit_checkout(
-            owner=idempotency_owner(request),
+            owners=owners_of(request),
             key=form.cleaned_data["key"],
             cart=find_cart(request),
             customer=_customer(request),
             details=form.details(currency=current_currency(request)),
-            expected=form.expected(),
-            cart_version=form.shown_version(),
+            shown=Shown(cart_version=form.shown_version(), total=form.expected()),
             save_address=form.cleaned_data["save_address"],
         )
     except (ShopError, IdempotencyError) as error:
@@ -72,17 +71,18 @@ def _submit(request: HttpRequest) -> HttpResponse:
 def _declined(
     request: HttpRequest, form: CheckoutForm, error: ShopError | IdempotencyError
 ) -> HttpResponse:
-    """The page again with what is in the way. Nothing was ordered by this press."""
+    """The page again with what is in the way. Nothing was ordered by this press.
+
+    The refusal is this key's answer for good, so the page has a new one: to press again is to
+    ask again.
+    """
     if isinstance(error, StillRunning):
         return _still_running(request)
-    key: uuid.UUID = form.cleaned_data["key"]
     if isinstance(error, KeyReused):
-        placed = order_placed_with(owner=idempotency_owner(request), key=key)
+        placed = order_placed_with(owners=owners_of(request), key=form.cleaned_data["key"])
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return _page(request, form, error=error, placed=placed, status=status)
-    if isinstance(error, CartChanged):  # what is ordered next is another order
-        return _page(request, form, error=error, status=HTTPStatus.CONFLICT)
-    return _page(request, form, key=key, error=error, status=HTTPStatus.CONFLICT)
+    return _page(request, form, error=error, status=HTTPStatus.CONFLICT)
 
 
 def _still_running(request: HttpRequest) -> HttpResponse:

@@ -189,11 +189,10 @@ def test_order_of_an_empty_cart_is_refused(guest: Client, variant: Variant) -> N
 
 def test_order_of_more_than_there_is_names_what_is_left(guest: Client, variant: Variant) -> None:
     fill_cart(guest, variant, 6)
-    key = str(uuid4())
 
-    refused = place(guest, key)
+    refused = place(guest)
     send(guest, "PATCH", f"/api/cart/items/{variant.sku}", {"quantity": 5})
-    accepted = place(guest, key)
+    accepted = place(guest)
 
     problem = assert_problem(refused, HTTPStatus.CONFLICT, "out-of-stock")
     assert (problem["sku"], problem["available"]) == (variant.sku, 5)

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
-from orders.idempotency import idempotency_owner
+from orders.idempotency import owners_of
 from orders.models import Order
 from orders.views import checkout as view
 from shop.models import Variant
@@ -85,7 +85,7 @@ def test_a_press_while_the_first_still_runs_is_told_that_it_is_safe(
     """The first press is a transaction that holds the key and has not ended."""
     fields = hidden(shopper.get(CHECKOUT)) | TYPED
     response = shopper.get(CHECKOUT)
-    owner = idempotency_owner(response.wsgi_request)
+    owner, = owners_of(response.wsgi_request)
     claimed, release = threading.Event(), threading.Event()
 
     def first_press() -> None:
