@@ -187,7 +187,7 @@ class IdempotencyRecord(models.Model):
     status = models.PositiveSmallIntegerField(_("status"), null=True)
     body = models.BinaryField(_("body"), null=True)
     # Null, so that instances of the release before may still write records while this one starts.
-    headers = models.JSONField(_("headers"), null=True)
+    headers = models.JSONField(null=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     expires_at = models.DateTimeField(_("expires"))
 

@@ -8,6 +8,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="idempotencyrecord",
             name="headers",
-            field=models.JSONField(null=True, verbose_name="headers"),
+            field=models.JSONField(null=True),
         ),
     ]
