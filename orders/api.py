@@ -131,8 +131,7 @@ def create_order(
         if not attempt.answer:
             attempt.answer = _place(request, wanted)
     if attempt.settled.status == HTTPStatus.CREATED:
-        remember_order(request, json.loads(attempt.settled.body)["number"])
-        remember_count(request, find_cart(request))
+        _remember(request, json.loads(attempt.settled.body)["number"])
     return attempt.response()
 
 
@@ -161,6 +160,12 @@ def _refuse_newcomer(request: HttpRequest, key: str) -> None:
     read_key(key)
     if not isinstance(request.user, Customer) and not request.session.session_key:
         raise EmptyCart
+
+
+def _remember(request: HttpRequest, number: str) -> None:
+    """In the session; a retry finds both there, and asks nobody."""
+    if remember_order(request, number):
+        remember_count(request, find_cart(request))
 
 
 def _place(request: HttpRequest, wanted: OrderIn) -> Answer:

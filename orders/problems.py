@@ -7,7 +7,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
-from django.contrib.sessions.exceptions import SessionInterrupted
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
@@ -118,20 +117,10 @@ def _still_running(request: HttpRequest, error: StillRunning) -> HttpResponse:
     )
 
 
-def _interrupted(request: HttpRequest, error: SessionInterrupted) -> HttpResponse:
-    return problem(
-        HTTPStatus.CONFLICT,
-        "The session ended, or a log-in gave it a new cookie, while this request was on its way."
-        " Nothing was done. Send the same again with the cookie that is valid now.",
-        kind="session-interrupted",
-    )
-
-
 def answer_with_order_problems(api: NinjaAPI) -> None:
     answer_with(api, BadKey, _bad_key)
     answer_with(api, KeyReused, _key_reused)
     answer_with(api, StillRunning, _still_running)
-    answer_with(api, SessionInterrupted, _interrupted)
     for error, describe in DECLINED.items():
         answer_with(api, error, _handler(describe))
 

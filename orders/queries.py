@@ -20,11 +20,13 @@ SESSION_ORDERS: Final = "orders"
 REMEMBERED: Final = 50
 
 
-def remember_order(request: HttpRequest, number: str) -> None:
-    """Let this session read the order under its number from now on."""
+def remember_order(request: HttpRequest, number: str) -> bool:
+    """Let this session read the order under its number from now on. False if it could before."""
     known = request.session.get(SESSION_ORDERS, [])
-    if number not in known:
-        request.session[SESSION_ORDERS] = [*known, number][-REMEMBERED:]
+    if number in known:
+        return False
+    request.session[SESSION_ORDERS] = [*known, number][-REMEMBERED:]
+    return True
 
 
 def find_order(request: HttpRequest, number: str, *, email: str = "") -> Order | None:

@@ -61,8 +61,8 @@ def _submit(request: HttpRequest) -> HttpResponse:
         )
     except (ShopError, IdempotencyError) as error:
         return _declined(request, form, error)
-    remember_order(request, number)
-    remember_count(request, find_cart(request))
+    if remember_order(request, number):
+        remember_count(request, find_cart(request))
     response = redirect("orders:order", number)
     response.status_code = HTTPStatus.SEE_OTHER
     return response

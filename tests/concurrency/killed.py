@@ -1,0 +1,127 @@
+"""Serves one request at a time in a process that kills itself after its n-th step.
+
+A step is a statement or COMMIT sent to PostgreSQL, or a command to Redis. It is started as
+`python -m tests.concurrency.killed`, reads a JSON object a line, forks for each, and writes what
+became of the fork. The forks share nothing: until then this process has not connected anywhere.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import django
+
+
+def main() -> None:
+    django.setup()
+    from django.test.utils import setup_test_environment  # noqa: PLC0415
+
+    import settings.urls  # noqa: F401, PLC0415 (so that no fork has to)
+
+    setup_test_environment()
+    for line in sys.stdin:
+        print(json.dumps(_fork(json.loads(line))), flush=True)
+
+
+def _fork(order: dict[str, Any]) -> dict[str, Any]:
+    """`killed_after` names the last step of a killed fork; else `status` is that of its answer."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _serve(order, lambda report: os.write(writer, json.dumps(report).encode() + b"\n"))
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        report: dict[str, Any] = json.loads(pipe.read().splitlines()[-1])
+    _, status = os.waitpid(child, 0)
+    return report | {"signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0}
+
+
+def _serve(order: dict[str, Any], report: Callable[[dict[str, Any]], object]) -> None:
+    from django.test import Client  # noqa: PLC0415
+
+    if order["careless"]:
+        bypass_guard(setattr)
+    steps = 0
+
+    def step(label: str) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == order["at"]:
+            report({"killed_after": label})
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    _watch(step)
+    client = Client(raise_request_exception=False)
+    client.cookies.load(order["cookies"])
+    headers = {"Idempotency-Key": order["key"]}
+    response = client.post(
+        "/api/orders", order["body"], content_type="application/json", headers=headers
+    )
+    report({"status": response.status_code})
+
+
+def _watch(step: Callable[[str], None]) -> None:
+    from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: PLC0415
+    from django.db.backends.utils import CursorWrapper  # noqa: PLC0415
+
+    from storage.redis import GuardedPipeline, GuardedRedis  # noqa: PLC0415
+
+    for owner, name, label in (
+        (CursorWrapper, "execute", ""),
+        (CursorWrapper, "executemany", ""),
+        (BaseDatabaseWrapper, "_commit", "COMMIT"),
+        (GuardedRedis, "execute_command", "redis"),
+        (GuardedPipeline, "execute", "redis pipeline"),
+    ):
+        _after(owner, name, label, step)
+
+
+def _after(owner: type, name: str, label: str, step: Callable[[str], None]) -> None:
+    real = getattr(owner, name)
+
+    def watched(self: Any, *given: Any, **options: Any) -> Any:
+        result = real(self, *given, **options)
+        step(label or str(given[0]))
+        return result
+
+    setattr(owner, name, watched)
+
+
+def bypass_guard(replace: Callable[[Any, str, Any], object]) -> None:
+    """The control: "GET; work; SET". The key is written after the commit of the effect."""
+    from orders import idempotency  # noqa: PLC0415
+    from orders.answers import Answer  # noqa: PLC0415
+    from orders.models import IdempotencyRecord  # noqa: PLC0415
+
+    def take(claim: Any) -> tuple[list[str], Answer | None]:
+        seen = IdempotencyRecord.objects.filter(owner__in=claim.owners, key=claim.key).first()
+        return [], seen and Answer(seen.status or 0, bytes(seen.body or b""), seen.headers or {})
+
+    def write_later(owners: tuple[str, ...], key: UUID, digest: str, answer: Answer) -> None:
+        from django.utils import timezone  # noqa: PLC0415
+
+        IdempotencyRecord.objects.get_or_create(
+            owner=owners[0],
+            key=key,
+            defaults={
+                "status": answer.status,
+                "body": answer.body,
+                "headers": dict(answer.headers),
+                "expires_at": timezone.now(),
+            },
+        )
+
+    replace(idempotency._Claim, "_take", take)
+    replace(idempotency._Claim, "_write", lambda claim, answer, claimed: None)
+    replace(idempotency, "recall", lambda owners, key: None)
+    replace(idempotency, "remember", write_later)
+
+
+if __name__ == "__main__":
+    main()
