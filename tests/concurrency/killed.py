@@ -11,9 +11,10 @@ import signal
 import sys
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import django
+
+from tests.concurrency.careless import bypass_guard
 
 
 def main() -> None:
@@ -91,36 +92,6 @@ def _after(owner: type, name: str, label: str, step: Callable[[str], None]) -> N
         return result
 
     setattr(owner, name, watched)
-
-
-def bypass_guard(replace: Callable[[Any, str, Any], object]) -> None:
-    """The control: "GET; work; SET". The key is written after the commit of the effect."""
-    from orders import idempotency  # noqa: PLC0415
-    from orders.answers import Answer  # noqa: PLC0415
-    from orders.models import IdempotencyRecord  # noqa: PLC0415
-
-    def take(claim: Any) -> tuple[list[str], Answer | None]:
-        seen = IdempotencyRecord.objects.filter(owner__in=claim.owners, key=claim.key).first()
-        return [], seen and Answer(seen.status or 0, bytes(seen.body or b""), seen.headers or {})
-
-    def write_later(owners: tuple[str, ...], key: UUID, digest: str, answer: Answer) -> None:
-        from django.utils import timezone  # noqa: PLC0415
-
-        IdempotencyRecord.objects.get_or_create(
-            owner=owners[0],
-            key=key,
-            defaults={
-                "status": answer.status,
-                "body": answer.body,
-                "headers": dict(answer.headers),
-                "expires_at": timezone.now(),
-            },
-        )
-
-    replace(idempotency._Claim, "_take", take)
-    replace(idempotency._Claim, "_write", lambda claim, answer, claimed: None)
-    replace(idempotency, "recall", lambda owners, key: None)
-    replace(idempotency, "remember", write_later)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,13 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from orders.models import Order
+from regions.embedded.plan import REPOSITORY
 from shop.models import StockItem, Variant
-from tests.concurrency.killed import bypass_guard
+from tests.concurrency.careless import bypass_guard
 from tests.factories import make_product
 from tests.orders.test_api import WANTED, fill_cart
 from tests.shop.test_api import send
-from tests.stack import REPOSITORY, wait_until
+from tests.stack import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FEWEST = 20

@@ -1,8 +1,11 @@
 """One key, many requests, three regions: over the wire, against live servers."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -14,10 +17,12 @@ import psutil
 import psycopg
 import pytest
 
+from regions.embedded.plan import REPOSITORY
 from tests.shopper import new_email
 from tests.stack import Stack, wait_until
 
 TIMES = 200
+TOGETHER = 4
 DEADLINE = 120.0  # seconds; an idle machine takes 5
 REPLAYED = "Idempotency-Replayed"
 WANTED: dict[str, Any] = {
@@ -46,10 +51,6 @@ class Sent:
             await asyncio.sleep(float(answer.headers["Retry-After"]))
 
 
-def bases(stack: Stack) -> list[str]:
-    return [addresses["web"] for addresses in stack.regions.values()]
-
-
 def guest_with(stack: Stack, sku: str) -> dict[str, str]:
     """The cookies of a guest of the API with one unit in the cart."""
     with httpx.Client(base_url=stack.front, timeout=30) as client:
@@ -58,7 +59,9 @@ def guest_with(stack: Stack, sku: str) -> dict[str, str]:
         return dict(client.cookies)
 
 
-def send_at_once(stack: Stack, cookies: dict[str, str], body: dict[str, Any], key: str) -> Sent:
+def send_at_once(
+    bases: list[str], cookies: dict[str, str], body: dict[str, Any], key: str, times: int = TIMES
+) -> Sent:
     sent = Sent()
 
     async def run() -> None:
@@ -72,10 +75,10 @@ def send_at_once(stack: Stack, cookies: dict[str, str], body: dict[str, Any], ke
                         limits=httpx.Limits(max_connections=None),
                     )
                 )
-                for base in bases(stack)
+                for base in bases
             ]
             async with asyncio.TaskGroup() as tasks:
-                for number in range(TIMES):
+                for number in range(times):
                     tasks.create_task(sent.ask(clients[number % len(clients)], body, key))
 
     asyncio.run(run())
@@ -104,7 +107,9 @@ def test_two_hundred_requests_with_one_key_in_three_regions_give_one_order(
     _, sku = sku_with_stock(50)
     body = WANTED | {"email": new_email()}
 
-    sent = send_at_once(stack, guest_with(stack, sku), body, str(uuid4()))
+    bases = [addresses["web"] for addresses in stack.regions.values()]
+
+    sent = send_at_once(bases, guest_with(stack, sku), body, str(uuid4()))
 
     print(f"{sent.running} times told that the first still runs")
     assert Counter(answer.status_code for answer in sent.answers) == {HTTPStatus.CREATED: TIMES}
@@ -117,6 +122,38 @@ def test_two_hundred_requests_with_one_key_in_three_regions_give_one_order(
     }
     assert ordered(live, body["email"]) == 1
     assert allocated(live, sku) == 1
+
+
+@pytest.fixture
+def careless(stack: Stack) -> Iterator[str]:
+    """Where another instance of the live shop serves, without its guards."""
+    plan = stack.plan
+    environment = {"PATH": os.environ["PATH"], **plan.environment(plan.regions[0])}
+    command = [sys.executable, "-m", "tests.concurrency.careless", str(TOGETHER)]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.kill()
+
+
+def test_an_instance_without_the_guards_makes_an_order_of_each_request(
+    stack: Stack,
+    live: psycopg.Connection,
+    sku_with_stock: Callable[[int], tuple[str, str]],
+    careless: str,
+) -> None:
+    """The control of the test above: the same requests, "GET; work; SET", and no lock."""
+    _, sku = sku_with_stock(50)
+    body = WANTED | {"email": new_email()}
+
+    sent = send_at_once([careless], guest_with(stack, sku), body, str(uuid4()), TOGETHER)
+
+    assert len({answer.content for answer in sent.answers}) == TOGETHER
+    assert ordered(live, body["email"]) == allocated(live, sku) == TOGETHER
 
 
 @pytest.mark.parametrize("region", ["tokyo"])

@@ -241,6 +241,7 @@ def test_a_spoilt_copy_is_not_believed(spoilt: bytes) -> None:
 def test_copies_are_forgotten_soon_and_name_nobody() -> None:
     run(uuid4())
 
+    name: Any
     (name,) = redis_primary().keys("*")
 
     assert name.startswith(b"anyport-test:idempotency:")

@@ -383,10 +383,8 @@ def test_a_session_that_ends_before_the_claim_orders_nothing(
         return value
 
     monkeypatch.setattr(SessionStore, "get", get)
-    if path == CHECKOUT:
-        response = shopper.post(CHECKOUT, fields)
-    else:
-        response = place(shopper, str(uuid4()))
+    by_form = path == CHECKOUT
+    response = shopper.post(path, fields) if by_form else place(shopper, str(uuid4()))
 
     assert response.status_code == HTTPStatus.BAD_REQUEST
     assert Order.objects.count() == IdempotencyRecord.objects.count() == 0
