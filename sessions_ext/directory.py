@@ -3,16 +3,19 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from redis.exceptions import RedisError
 
-from sessions_ext import dynamodb_store, fallback, keys, metrics, redis_store, vault
+from sessions_ext import dynamodb_store, endings, fallback, keys, metrics, redis_store
 from sessions_ext.conf import ACTIVITY, conf
 from sessions_ext.envelope import Refused, is_removal, unseal
 from sessions_ext.errors import SessionsUnavailable
 from sessions_ext.health import DYNAMODB_AWAY, dynamodb_gate, redis_gate
 from sessions_ext.record import Record, now_ms
+
+ROUNDS: Final = 5
+"""Looks for sessions to end: one may get another id while its former is being ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ def sessions_of(user_id: object) -> list[Entry]:
 def sign_out(digest: str) -> None:
     """End a session for good. Raises SessionsUnavailable when that could be noted nowhere."""
     session_id = fallback.id_of(digest) if conf.fallback_engine else None
-    vault.delete(digest)
+    endings.delete(digest, was_alive=True)
     if session_id:
         fallback.end_there(session_id)
 
@@ -53,10 +56,15 @@ def sign_out_all(user_id: object, *, keep: str | None = None) -> int:
 
     Raises SessionsUnavailable; then some may have been ended.
     """
-    ended = [entry for entry in sessions_of(user_id) if entry.digest != keep]
-    for entry in ended:
-        sign_out(entry.digest)
-    return len(ended)
+    count = 0
+    for _ in range(ROUNDS):
+        ended = [entry for entry in sessions_of(user_id) if entry.digest != keep]
+        if not ended:
+            break
+        for entry in ended:
+            sign_out(entry.digest)
+        count += len(ended)
+    return count
 
 
 def _find(pseudonyms: Iterable[str]) -> dict[str, Record]:

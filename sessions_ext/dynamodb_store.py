@@ -35,6 +35,8 @@ class Tombstone:
     """What is left of a deleted session."""
 
     forget_at: int
+    heir: str = ""
+    """Digest of the session that it was renamed to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +152,11 @@ def rename(
     loaded: Record,
     record: Record,
     forget_at: int,
-) -> bool:
+) -> Record | None:
     """Past Redis: the new session and the old one's tombstone, both or none.
 
-    False when the old one has changed meanwhile. Raises Gone.
+    Returns what the old one has become when it has changed meanwhile, and then nothing is done.
+    Raises Gone.
     """
     note(client, digest, gone=True)
     note(client, new, gone=False)
@@ -161,7 +164,7 @@ def rename(
         {
             "Put": {
                 "TableName": conf.table,
-                "Item": _tombstone(digest, forget_at),
+                "Item": _tombstone(digest, forget_at, heir=new),
                 "ConditionExpression": f"{ABSENT} OR (attribute_not_exists(dead) AND v <= :v)",
                 "ExpressionAttributeValues": _numbers({":v": loaded.version, ":now": now_ms()}),
             }
@@ -177,16 +180,49 @@ def rename(
     try:
         client.transact_write_items(TransactItems=items)
     except client.exceptions.TransactionCanceledException:
-        if isinstance(read(client, digest), Tombstone):
+        there = read(client, digest)
+        if isinstance(there, Tombstone) and there.heir != new:  # else the first answer was lost
             raise Gone from None
-        return False
-    return True
+        return there if isinstance(there, Record) else None
+    return None
 
 
-def bury(client: "DynamoDBClient", digest: str, *, forget_at: int) -> None:
-    """Put a tombstone in the session's place, for good."""
+def bury_renamed(
+    client: "DynamoDBClient", digest: str, *, heir: str, known: Record, forget_at: int
+) -> Record | None:
+    """Put a tombstone in the place of a session that Redis has renamed.
+
+    Returns what stands there, and leaves it, when that holds writes past Redis which `known` does
+    not contain. Raises Gone when somebody else has ended or renamed it there.
+    """
     note(client, digest, gone=True)
-    client.put_item(TableName=conf.table, Item=_tombstone(digest, forget_at))
+    condition = f"{ABSENT} OR (attribute_not_exists(dead) AND d <= :d)"
+    values = {":d": known.direct}
+    for _ in range(ATTEMPTS):
+        item = _tombstone(digest, forget_at, heir=heir)
+        match _put(client, item, condition, values | {":now": now_ms()}):
+            case Tombstone(heir=other) if other != heir:
+                raise Gone
+            case Record() as there:
+                return there
+            case None:
+                condition, values = UNREADABLE, {}
+            case _:
+                return None
+    raise RuntimeError(f"session {digest[:12]} changes too often to be buried")
+
+
+def bury(client: "DynamoDBClient", digest: str, *, forget_at: int) -> str:
+    """Put a tombstone in the session's place, for good.
+
+    Returns the digest of the session that it had been renamed to meanwhile, past Redis.
+    """
+    note(client, digest, gone=True)
+    there = client.put_item(
+        TableName=conf.table, Item=_tombstone(digest, forget_at), ReturnValues="ALL_OLD"
+    )
+    former = _found(there.get("Attributes"))
+    return former.heir if isinstance(former, Tombstone) else ""
 
 
 def reseal(client: "DynamoDBClient", digest: str, record: Record) -> bool:
@@ -281,11 +317,15 @@ def _found(item: Any) -> Found:
         return None
     try:
         expires_at = number(item["x"]["N"])
-        found = Tombstone(expires_at) if "dead" in item else _record(item)
+        found = Tombstone(expires_at, _heir(item)) if "dead" in item else _record(item)
     except (KeyError, ValueError, AttributeError):
         metrics.refused("malformed", digest=item["pk"]["S"])
         return Tombstone(now_ms() + conf.age * 1000) if "dead" in item else None
     return found if expires_at > now_ms() else None
+
+
+def _heir(item: Any) -> str:
+    return str(item.get("heir", {}).get("S", ""))
 
 
 def _record(item: Any) -> Record:
@@ -311,8 +351,9 @@ def _item(digest: str, record: Record) -> dict[str, Any]:
     return item
 
 
-def _tombstone(digest: str, forget_at: int) -> dict[str, Any]:
+def _tombstone(digest: str, forget_at: int, heir: str = "") -> dict[str, Any]:
     return _key(digest) | {
+        "heir": {"S": heir},
         "dead": {"BOOL": True},
         "v": _number(0),
         "x": _number(forget_at),

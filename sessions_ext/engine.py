@@ -11,7 +11,7 @@ from typing import Any, Final, Self, cast
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 
-from sessions_ext import keys, redis_store, vault
+from sessions_ext import endings, keys, redis_store, vault
 from sessions_ext.attributes import Attributes, Codec, user_of
 from sessions_ext.conf import ACTIVITY, AUTH_TOKEN, conf
 from sessions_ext.envelope import removal, seal, stamp_of
@@ -19,6 +19,8 @@ from sessions_ext.errors import Gone, SessionsUnavailable, Taken
 from sessions_ext.record import Record, next_version, now_ms
 
 EXPIRY: Final = "_session_expiry"
+LARGEST: Final = 350_000
+"""Bytes of a sealed session: an item of DynamoDB holds 400 kB."""
 HOUSEKEEPING: Final = {ACTIVITY, AUTH_TOKEN}
 
 
@@ -200,7 +202,7 @@ class SessionStore(SessionBase):
             expires_at=self._expires_at(content),
             user=user_of(content),
             direct=base.direct,
-            fields=kept | changes,
+            fields=_bounded(kept | changes),
         )
         saved = vault.save(digest, loaded=loaded, record=record, changes=changes, forget=forget)
         content.saved(session_id, changed, removed)
@@ -262,10 +264,10 @@ class SessionStore(SessionBase):
                 version=version,
                 expires_at=self._expires_at(content),
                 user=user_of(content),
-                fields=_sealed(session_id, version, raw),
+                fields=_bounded(_sealed(session_id, version, raw)),
             )
 
-        saved = vault.rename(
+        saved = endings.rename(
             keys.digest_of(former), keys.digest_of(session_id), loaded=loaded, renamed=renamed
         )
         content.moved(session_id, raw)
@@ -280,8 +282,12 @@ class SessionStore(SessionBase):
         issued = self._was_issued if session_id == own else keys.is_issued
         if session_id is None or not issued(session_id):
             return
-        expires_at = self._record.expires_at if self._record and session_id == own else 0
-        vault.delete(keys.digest_of(session_id), expires_at=expires_at)
+        seen = self._record if session_id == own else None
+        endings.delete(
+            keys.digest_of(session_id),
+            expires_at=seen.expires_at if seen else 0,
+            was_alive=seen is not None,
+        )
 
     def flush(self) -> None:
         """Log-out: at once, also where the request fails afterwards."""
@@ -311,6 +317,17 @@ def _sealed(session_id: str, version: int, raw: Mapping[str, bytes]) -> dict[byt
         fields[name]: seal(digest=digest, field=fields[name], stamp=version, name=name, value=value)
         for name, value in raw.items()
     }
+
+
+def _bounded(fields: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Raises ValueError for a session that the second store could not hold."""
+    size = sum(map(len, fields.values()))
+    if size > LARGEST:
+        raise ValueError(
+            f"The session would have {size} bytes; at most {LARGEST} are possible."
+            " Keep large things in the database, and their ids in the session."
+        )
+    return fields
 
 
 def _fields(session_id: str, names: Iterable[str]) -> list[bytes]:

@@ -39,7 +39,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final, Self
 
-from sessions_ext import keys, metrics, vault
+from sessions_ext import endings, keys, metrics, vault
 from sessions_ext.attributes import Attributes, Codec
 from sessions_ext.conf import AUTH_TOKEN, conf
 from sessions_ext.engine import SessionStore
@@ -282,14 +282,18 @@ class MovingStore(SessionStore):
         session_id = session_key or own
         if session_id is None or not self._was_issued(session_id):
             return
-        expires_at = self._record.expires_at if self._record and session_id == own else 0
-        vault.delete(keys.digest_of(session_id), expires_at=expires_at)
+        seen = self._record if session_id == own else None
+        endings.delete(
+            keys.digest_of(session_id),
+            expires_at=seen.expires_at if seen else 0,
+            was_alive=seen is not None,
+        )
         self._unless_away(self.engine.delete, session_id)
 
     def _end(self) -> None:
         """It was ended there."""
         session_id = self._former or str(self.session_key)
-        vault.delete(keys.digest_of(session_id))
+        endings.delete(keys.digest_of(session_id))
 
     # --- What both know ----------------------------------------------------------------------
 

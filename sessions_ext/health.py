@@ -33,6 +33,9 @@ LOOK_BACK: Final = 10 * 60 * 1000
 """Milliseconds: a process that has just started reads what went past Redis since then."""
 OVERLAP: Final = 60 * 1000
 """Milliseconds before a failure was seen here that others may have seen it."""
+TAIL: Final = 5 * 1000
+"""Milliseconds between two looks at the journal: what a region that was cut off from Redis wrote,
+and above all a log-out there, is known everywhere so soon."""
 FRESH: Final = 3.0
 """Seconds that an answer of `watch` holds."""
 
@@ -173,6 +176,8 @@ class RedisGate(Gate):
             self.close(ConnectionError("another primary, or restarted"))
         elif self._owed is not None and dynamodb_gate.is_open():
             self._reconcile(self._owed)
+        elif self._open and now_ms() - self._reconciled > TAIL and dynamodb_gate.is_open():
+            self._reconcile(max(0, self._reconciled - TAIL))
         return beat
 
     def _ask_primary(self) -> tuple[tuple[Any, ...], int]:

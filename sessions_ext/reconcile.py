@@ -1,6 +1,6 @@
 """Telling Redis what went past it, before it is trusted again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
@@ -28,27 +28,27 @@ def reconcile(redis: Redis, dynamodb: "DynamoDBClient", *, since: int) -> int:
     fail-over may lose the tombstone again. Raises what the clients raise.
     """
     entries = list(dynamodb_store.journal(dynamodb, since=since))
-    gone = {entry.digest for entry in entries if entry.gone}
-    forget_at = now_ms() + conf.age * 1000
-    for digests in batched(sorted(gone), 500, strict=False):
-        redis_store.bury(redis, digests, forget_at=forget_at)
-    written = [entry for entry in entries if not entry.gone]
-    for batch in batched(written, 100, strict=False):
+    for batch in batched(sorted(entries, key=_deletions_first), 100, strict=False):
         _apply(redis, dynamodb, batch)
     return len(entries)
 
 
-def _apply(redis: Redis, dynamodb: "DynamoDBClient", entries: Iterable[Entry]) -> None:
-    entries = list(entries)
+def _deletions_first(entry: Entry) -> bool:
+    return not entry.gone
+
+
+def _apply(redis: Redis, dynamodb: "DynamoDBClient", entries: Sequence[Entry]) -> None:
+    """A deletion that was noted and then not made leaves a session that lives."""
     found = dynamodb_store.read_many(dynamodb, {entry.digest for entry in entries})
+    noted = {entry.digest for entry in entries if entry.gone}
+    gone = {digest for digest in noted if not isinstance(found.get(digest), Record)}
+    gone |= {digest for digest, there in found.items() if isinstance(there, Tombstone)}
+    redis_store.bury(redis, sorted(gone), forget_at=now_ms() + conf.age * 1000)
     for digest, there in found.items():
-        match there:
-            case Record():
-                complete(redis, dynamodb, digest, there)
-            case Tombstone():
-                redis_store.bury(redis, [digest], forget_at=there.forget_at)
+        if isinstance(there, Record):
+            complete(redis, dynamodb, digest, there)
     for entry in entries:
-        if entry.at < now_ms() - SETTLED:
+        if entry.digest not in gone and entry.at < now_ms() - SETTLED:
             dynamodb_store.strike(dynamodb, entry)
 
 

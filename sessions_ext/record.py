@@ -14,8 +14,8 @@ from typing import Final, Self
 
 from sessions_ext.envelope import is_removal, stamp_of
 
-FORGET_REMOVALS: Final = 60 * 60 * 1000
-"""Milliseconds that a removed attribute is remembered: longer than copies stay apart unnoticed."""
+FORGET_REMOVALS: Final = 24 * 60 * 60 * 1000
+"""Milliseconds that a removed attribute is remembered: longer than copies stay apart."""
 
 
 LATEST: Final = 1 << 47

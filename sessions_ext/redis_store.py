@@ -160,13 +160,16 @@ def rename(
     return _outcome(answer, record)
 
 
-def bury(client: Redis, digests: Iterable[str], *, forget_at: int) -> None:
-    """Delete sessions and leave their tombstones. One round trip for all of them."""
+def bury(client: Redis, digests: Iterable[str], *, forget_at: int) -> int:
+    """Delete sessions and leave their tombstones. One round trip for all of them.
+
+    Returns how many were there.
+    """
     pipeline = client.pipeline(transaction=False)
     now = now_ms()
     for digest in digests:
         _run(pipeline, "bury", digest, [forget_at, now, user_key("")])
-    pipeline.execute()
+    return sum(pipeline.execute())
 
 
 def absorb(client: Redis, digest: str, record: Record) -> tuple[Outcome, Record]:

@@ -6,7 +6,6 @@ when nobody who knows answered.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Concatenate, Final
 
@@ -29,22 +28,22 @@ ATTEMPTS: Final = 8
 """Of a save that finds Redis without the session, or of a rename that others overtake."""
 
 
-class _NoCopy(Exception):
+class NoCopy(Exception):
     """DynamoDB cannot be asked, or is not used here."""
 
 
-def _ask[**P, T](
+def ask[**P, T](
     function: "Callable[Concatenate[DynamoDBClient, P], T]", *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Raises _NoCopy."""
+    """Raises NoCopy."""
     client = conf.dynamodb()
     if client is None or not dynamodb_gate.is_open():
-        raise _NoCopy
+        raise NoCopy
     try:
         return function(client, *args, **kwargs)
     except DYNAMODB_AWAY as error:
         dynamodb_gate.close(error)
-        raise _NoCopy from error
+        raise NoCopy from error
 
 
 # --- Load --------------------------------------------------------------------------------------
@@ -92,11 +91,11 @@ def _load_nearby(digest: str, known: int) -> Record | None:
 def _consult_copy(client: Redis, digest: str, record: Record | None) -> Record | None:
     """Redis answers, but without the session or with an older version than the browser has seen."""
     try:
-        there = _ask(dynamodb_store.read, digest)
+        there = ask(dynamodb_store.read, digest)
         if isinstance(there, Record):
             metrics.LOADS.labels("dynamodb").inc()
-            return _ask(_complete, client, digest, there)
-    except _NoCopy:
+            return ask(_complete, client, digest, there)
+    except NoCopy:
         if record is None:
             _confirm_absence(client, digest)
         there = None
@@ -124,8 +123,8 @@ def _confirm_absence(client: Redis, digest: str) -> None:
 
 def _load_copy(digest: str, known: int) -> Record | None:
     try:
-        there = _ask(dynamodb_store.read, digest)
-    except _NoCopy:
+        there = ask(dynamodb_store.read, digest)
+    except NoCopy:
         return _load_anyway(digest)
     if isinstance(there, Tombstone):
         metrics.LOADS.labels("nobody").inc()
@@ -173,7 +172,7 @@ def save(
             redis_gate.close(error)
         else:
             metrics.SAVES.labels("redis").inc()
-            return _copied(digest, saved, base=loaded.version if loaded else 0)
+            return copied(digest, saved, base=loaded.version if loaded else 0)
     return _save_copy(digest, loaded, record, changes, forget)
 
 
@@ -202,7 +201,7 @@ def _save(
                 raise Taken
             case Outcome.MISSING | Outcome.BEHIND:
                 assert loaded is not None, "only an update finds something missing"  # noqa: S101
-                _heal(client, digest, loaded, outcome)
+                heal(client, digest, loaded, outcome)
             case _:
                 if outcome is Outcome.MERGED:
                     metrics.MERGED.inc()
@@ -210,11 +209,11 @@ def _save(
     raise SessionsUnavailable
 
 
-def _heal(client: Redis, digest: str, loaded: Record, outcome: Outcome) -> Record:
+def heal(client: Redis, digest: str, loaded: Record, outcome: Outcome) -> Record:
     """Redis lost what was read from it a moment ago. Puts it back. Raises Gone."""
     try:
-        there = _ask(dynamodb_store.read, digest)
-    except _NoCopy:
+        there = ask(dynamodb_store.read, digest)
+    except NoCopy:
         if outcome is Outcome.MISSING and conf.dynamodb() is not None:
             raise SessionsUnavailable from None
         there = None
@@ -230,20 +229,20 @@ def _heal(client: Redis, digest: str, loaded: Record, outcome: Outcome) -> Recor
     return healed
 
 
-def _copied(digest: str, saved: Record, *, base: int = 0) -> Record:
+def copied(digest: str, saved: Record, *, base: int = 0) -> Record:
     """Bring the copy up to it. A copy that cannot be made now is caught up on later."""
     try:
-        final = _ask(dynamodb_store.copy, digest, saved, base=base)
-    except _NoCopy:
+        final = ask(dynamodb_store.copy, digest, saved, base=base)
+    except NoCopy:
         if conf.dynamodb() is not None:
             metrics.UNCOPIED.inc()
         return saved
     except Gone:  # deleted past Redis
-        _bury_in_redis(digest, now_ms() + conf.age * 1000)
+        bury_in_redis(digest, now_ms() + conf.age * 1000)
         raise
     if final is not saved:  # it holds what somebody wrote past Redis
         metrics.MERGED.inc()
-        _tell_redis(digest, final)
+        tell_redis(digest, final)
     return final
 
 
@@ -266,18 +265,18 @@ def _save_copy(
     try:
         if loaded is None:
             saved = replace(record, direct=record.version)
-            _ask(dynamodb_store.create, digest, saved)
+            ask(dynamodb_store.create, digest, saved)
         else:
-            saved = _ask(dynamodb_store.write, digest, loaded, change)
-    except _NoCopy as error:
+            saved = ask(dynamodb_store.write, digest, loaded, change)
+    except NoCopy as error:
         metrics.UNAVAILABLE.inc()
         raise SessionsUnavailable from error
     metrics.SAVES.labels("dynamodb").inc()
-    _tell_redis(digest, saved)
+    tell_redis(digest, saved)
     return saved
 
 
-def _tell_redis(digest: str, saved: Record) -> None:
+def tell_redis(digest: str, saved: Record) -> None:
     """Redis may have come to be trusted before a write past it was noted in the journal."""
     if redis_gate.is_open():
         try:
@@ -286,114 +285,12 @@ def _tell_redis(digest: str, saved: Record) -> None:
             redis_gate.close(error)
 
 
-# --- Rename and delete ---------------------------------------------------------------------------
-
-
-def rename(digest: str, new: str, *, loaded: Record, renamed: Callable[[Record], Record]) -> Record:
-    """Give the session another id. `renamed` makes its new form of the newest there is of it.
-
-    Returns what is stored. Raises Gone.
-    """
-    forget_at = max(now_ms() + conf.age * 1000, loaded.expires_at)
-    if redis_gate.is_open():
-        try:
-            record = _rename(conf.redis(), digest, new, loaded, renamed, forget_at)
-        except RedisError as error:
-            redis_gate.close(error)
-        else:
-            metrics.SAVES.labels("redis").inc()
-            _bury_copy(digest, forget_at)  # first: it stays dead, also if the new one is ended now
-            return _copied(new, record)
-    return _rename_copy(digest, new, loaded, renamed, forget_at)
-
-
-def _rename(
-    client: Redis,
-    digest: str,
-    new: str,
-    latest: Record,
-    renamed: Callable[[Record], Record],
-    forget_at: int,
-) -> Record:
-    for _ in range(ATTEMPTS):
-        outcome, found = redis_store.rename(
-            client,
-            digest,
-            new,
-            loaded=latest.version,
-            record=renamed(latest),
-            forget_at=forget_at,
-        )
-        match outcome:
-            case Outcome.GONE:
-                raise Gone
-            case Outcome.CHANGED:
-                metrics.MERGED.inc()
-                latest = found
-            case Outcome.MISSING | Outcome.BEHIND:
-                latest = _heal(client, digest, latest, outcome)
-            case _:
-                return found
-    raise SessionsUnavailable
-
-
-def _rename_copy(
-    digest: str,
-    new: str,
-    latest: Record,
-    renamed: Callable[[Record], Record],
-    forget_at: int,
-) -> Record:
-    with suppress(_NoCopy):
-        for _ in range(ATTEMPTS):
-            record = renamed(latest)
-            record = replace(record, direct=record.version)
-            if _ask(
-                dynamodb_store.rename,
-                digest,
-                new,
-                loaded=latest,
-                record=record,
-                forget_at=forget_at,
-            ):
-                metrics.SAVES.labels("dynamodb").inc()
-                _bury_in_redis(digest, forget_at)
-                _tell_redis(new, record)
-                return record
-            there = _ask(dynamodb_store.read, digest)
-            if isinstance(there, Record):
-                latest = latest.merged(there)
-    metrics.UNAVAILABLE.inc()
-    raise SessionsUnavailable
-
-
-def delete(digest: str, *, expires_at: int = 0) -> None:
-    """Delete the session for good, wherever it is."""
-    forget_at = max(now_ms() + conf.age * 1000, expires_at)
-    in_redis = _bury_in_redis(digest, forget_at)
-    in_copy = _bury_copy(digest, forget_at)
-    # Redis may have come to be trusted before this was noted in the journal.
-    in_redis = in_redis or _bury_in_redis(digest, forget_at)
-    if not (in_redis or in_copy):
-        metrics.UNAVAILABLE.inc()
-        raise SessionsUnavailable
-
-
-def _bury_in_redis(digest: str, forget_at: int) -> bool:
+def bury_in_redis(digest: str, forget_at: int) -> bool | None:
+    """Whether it was there; None when Redis could not be told."""
     if not redis_gate.is_open():
-        return False
+        return None
     try:
-        redis_store.bury(conf.redis(), [digest], forget_at=forget_at)
+        return redis_store.bury(conf.redis(), [digest], forget_at=forget_at) > 0
     except RedisError as error:
         redis_gate.close(error)
-        return False
-    return True
-
-
-def _bury_copy(digest: str, forget_at: int) -> bool:
-    """Where DynamoDB is away, Redis' tombstone stands for both until the sweep."""
-    try:
-        _ask(dynamodb_store.bury, digest, forget_at=forget_at)
-    except _NoCopy:
-        return False
-    return True
+        return None

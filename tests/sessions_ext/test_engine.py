@@ -1,5 +1,6 @@
 """The engine over both stores, and what shoppers are told when neither answers."""
 
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -158,6 +159,16 @@ def test_a_page_that_changes_nothing_is_not_refused_over_its_notes() -> None:
     other.save()
 
     assert dict(again(other).items()) == {}
+
+
+def test_a_session_that_the_second_store_could_not_hold_is_refused() -> None:
+    session = stored_session(cart="c-1")
+
+    session["notes"] = [secrets.token_hex(200_000), secrets.token_hex(200_000)]
+    with pytest.raises(ValueError, match="at most 350000"):
+        session.save()
+
+    assert dict(again(session).items()) == {"cart": "c-1"}
 
 
 # --- Neither store answers --------------------------------------------------------------------
