@@ -22,7 +22,9 @@ from storage.clients import dynamodb, s3
 from storage.redis import redis_local
 from storage.tables import sessions_table, slots_table
 
-_REDIS_IMPACT: Final = "Pages without a session still show; log-in, carts and live updates wait."
+_REDIS_IMPACT: Final = (
+    "Sessions, log-in and carts go on from DynamoDB; pages are slower, live updates and jobs wait."
+)
 _COPY_IMPACT: Final = "Nothing: one copy fewer. Too few, and the primary refuses writes."
 _LOCAL_IMPACT: Final = "This region asks the primary for each session: slower, nothing else."
 _TABLE_ADVICE: Final = (
