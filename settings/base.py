@@ -289,6 +289,10 @@ STATIC_ROOT = Path(env_str("STATIC_ROOT", str(BASE_DIR / ".anyport" / "static"))
 # --- Accounts --------------------------------------------------------------------------------
 AUTH_USER_MODEL = "shop.Customer"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "shop.hashers.Argon2",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",  # what was kept before
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
