@@ -35,10 +35,10 @@ def totals() -> dict[str, float]:
     }
 
 
-def refused(reason: str, *, digest: str = "", attribute: str = "") -> None:
+def refused(reason: str, *, digest: str = "") -> None:
     """A value that is not what we wrote there: counted, and logged without its content."""
     REFUSED.labels(reason).inc()
-    logger.warning("session %s: a stored value is refused: %s %s", digest[:12], reason, attribute)
+    logger.warning("session %s: a stored value is refused: %s", digest[:12] or "?", reason)
 
 
 def count_live(count: Callable[[], float]) -> None:
