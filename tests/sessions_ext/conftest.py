@@ -7,8 +7,10 @@ from django.apps import AppConfig, apps
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
+from sessions_ext import health
 from storage.clients import dynamodb
 from storage.tables import create_tables, sessions_table
+from tests.sessions_ext.outage import wait_for_gates
 from tests.sessions_ext.steps import RedisOutOfReach
 
 
@@ -28,11 +30,15 @@ def session_table(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> 
         editor.delete_model(model)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(autouse=True)
 def empty_table(provisioned: None) -> None:
-    """Without what other tests left in the journal, for those that read it again and again."""
+    """Without what other tests left there: whoever comes to trust Redis reads all of the journal,
+    and moto sorts the whole table for each question.
+    """
+    wait_for_gates()
     dynamodb(patient=True).delete_table(TableName=sessions_table())
     create_tables()
+    health.reset()
 
 
 @pytest.fixture

@@ -1,13 +1,16 @@
 """Takes the stores away from this process: every client is pointed where nobody listens."""
 
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+import pytest
 from django.core.cache import caches
 from django.test import override_settings
 
 from sessions_ext import health
+from sessions_ext.health import Gate
 from settings.env import HostPort
 from storage.clients import dynamodb
 from storage.redis import redis_local, redis_primary
@@ -39,9 +42,22 @@ def forget_clients() -> None:
     health.reset()
 
 
+def wait_for_gates() -> None:
+    """Until no thread tries a store any more; those that are there answer soon."""
+    for thread in threading.enumerate():
+        if thread.name.endswith("-gate"):
+            thread.join(20)
+
+
 @contextmanager
 def _nobody() -> Iterator[int]:
-    """A port that is taken and not listened at."""
-    with closing(socket.socket()) as reserved:
+    """A port that is taken and not listened at.
+
+    No thread tries the store meanwhile: it would go on after the test, and open a gate, or keep a
+    client of this port, whenever it is next scheduled.
+    """
+    wait_for_gates()
+    with closing(socket.socket()) as reserved, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Gate, "_try_in_background", lambda gate: None)
         reserved.bind(("127.0.0.1", 0))
         yield reserved.getsockname()[1]

@@ -21,8 +21,6 @@ from storage.clients import dynamodb
 from tests.sessions_ext.behaviour.twin import CACHE, CACHED_DB
 from tests.sessions_ext.steps import RedisOutOfReach, stepping
 
-pytestmark = pytest.mark.usefixtures("empty_table")
-
 THREADS: Final = 50
 ROUNDS: Final = 5
 EXPECTED: Final = {f"attribute-{number}": number for number in range(THREADS)} | {"cart": "c-1"}
