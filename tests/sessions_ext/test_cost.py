@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -9,8 +10,7 @@ from django.test import Client
 from redis import Redis
 
 from sessions_ext import dynamodb_store, keys, redis_store
-from sessions_ext.conf import conf
-from sessions_ext.directory import ACTIVITY
+from sessions_ext.conf import ACTIVITY, conf
 from sessions_ext.engine import SessionStore
 from sessions_ext.health import redis_gate
 from sessions_ext.record import Record
@@ -28,7 +28,7 @@ MINUTE: Final = 60
 def trusted() -> None:
     """The first question to Redis is whether it may be trusted; and scripts are known to it."""
     assert redis_gate.is_open()
-    SessionStore({}.get("none")).create()
+    SessionStore().create()
 
 
 def key_of(client: Client) -> str:
@@ -58,7 +58,7 @@ def test_a_request_that_changes_nothing_asks_redis_once_and_dynamodb_never(
     shopper: Client,
 ) -> None:
     for path in ("/", "/cart/", "/account/", "/api/session", "/api/cart"):
-        assert asks(lambda path=path: shopper.get(path)) == (["HGETALL"], []), path
+        assert asks(partial(shopper.get, path)) == (["HGETALL"], []), path
 
 
 def test_a_request_that_changes_something_loads_saves_and_copies(shopper: Client) -> None:

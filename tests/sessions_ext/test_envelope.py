@@ -178,9 +178,10 @@ def stored(**content: object) -> str:
 def damage(key: str, attribute: str) -> None:
     """A bit of the stored value, in Redis."""
     hash_, field = redis_store.session_key(keys.digest_of(key)), keys.field_of(key, attribute)
-    value = bytearray(redis_primary().hget(hash_, field) or b"")  # type: ignore[call-overload]
+    client: Any = redis_primary()
+    value = bytearray(client.hget(hash_, field))
     value[-1] ^= 1
-    redis_primary().hset(hash_, field, bytes(value))  # type: ignore[call-overload]
+    client.hset(hash_, field, bytes(value))
 
 
 def test_a_damaged_attribute_is_absent_and_the_rest_is_there(
@@ -259,7 +260,7 @@ REDIS_DAMAGES: Final[dict[str, dict[str, Any]]] = {
     "no-user": {"u": None},
     "short-field": {b"g" * 12: b"abc"},  # type: ignore[dict-item]  # a field's name is bytes
 }
-PAGES: Final = (
+PAGES: Final[tuple[tuple[str, str, dict[str, str] | None], ...]] = (
     ("get", "/", None),
     ("get", "/account/", None),
     ("post", "/currency/", {"currency": "SGD"}),
