@@ -86,7 +86,7 @@ class ProductCard(Schema):
         description="The lowest; null where it has none in the currency."
     )
     image: str | None
-    available: bool
+    available: bool = Field(description="One of its variants can be ordered.")
 
 
 class ProductPage(Schema):
@@ -101,6 +101,9 @@ class VariantOut(Schema):
     options: dict[str, Any]
     price: MoneyOut | None
     stock: int = Field(description="Units available now.")
+    back_order: bool = Field(
+        description="More than `stock` can be ordered; they are sent when they have come."
+    )
 
 
 class ProductOut(Schema):
@@ -176,6 +179,7 @@ def read_product(request: HttpRequest, slug: str) -> dict[str, Any]:
                 "options": offer.options,
                 "price": offer.price,
                 "stock": offer.available,
+                "back_order": offer.back_order,
             }
             for offer in page.offers
         ],

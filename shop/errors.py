@@ -31,3 +31,13 @@ class OutOfStock(ShopError):
         self.sku = sku
         self.name = name
         self.available = available
+
+
+class StockTooLow(ShopError):
+    """A movement that would leave less than nothing, or less than orders hold."""
+
+    def __init__(self, sku: str, on_hand: int, allocated: int) -> None:
+        super().__init__(sku, on_hand, allocated)
+        self.sku = sku
+        self.on_hand = on_hand
+        self.allocated = allocated

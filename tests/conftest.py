@@ -61,7 +61,7 @@ def live(stack: Stack) -> Iterator[psycopg.Connection]:
 def sku_with_stock(live: psycopg.Connection) -> Iterator[Callable[[int], tuple[str, str]]]:
     """Give a demo variant that many units; returns its product's slug and its SKU.
 
-    Its former stock is put back afterwards.
+    Its former stock is put back afterwards. Both are movements: the database asks for them.
     """
     changed: list[tuple[int, int, int]] = []
 
@@ -78,15 +78,26 @@ def sku_with_stock(live: psycopg.Connection) -> Iterator[Callable[[int], tuple[s
         assert row is not None, "the demo shop is empty"
         variant, slug, sku, on_hand, allocated = row
         changed.append((variant, on_hand, allocated))
-        live.execute(
-            "UPDATE shop_stockitem SET on_hand = %s, allocated = 0 WHERE variant_id = %s",
-            [units, variant],
-        )
+        move_stock(live, variant, on_hand=units, allocated=0)
         return slug, sku
 
     yield choose
     for variant, on_hand, allocated in changed:
-        live.execute(
-            "UPDATE shop_stockitem SET on_hand = %s, allocated = %s WHERE variant_id = %s",
-            [on_hand, allocated, variant],
-        )
+        move_stock(live, variant, on_hand=on_hand, allocated=allocated)
+
+
+def move_stock(live: psycopg.Connection, variant: int, *, on_hand: int, allocated: int) -> None:
+    """Make these the variant's units, through its ledger."""
+    live.execute(
+        "WITH item AS ("
+        " UPDATE shop_stockitem SET on_hand = %(on_hand)s, allocated = %(allocated)s,"
+        "  sequence = sequence + 1"
+        " WHERE variant_id = %(variant)s AND (on_hand, allocated) <> (%(on_hand)s, %(allocated)s)"
+        " RETURNING new.id, new.sequence, new.on_hand, new.allocated,"
+        "  new.on_hand - old.on_hand AS more, new.allocated - old.allocated AS held)"
+        " INSERT INTO shop_stockmovement (stock_item_id, sequence, kind, on_hand_change,"
+        "  allocated_change, on_hand_after, allocated_after, mover, reason, order_number)"
+        " SELECT id, sequence, 'adjusted', more, held, on_hand, allocated, 'system', 'test', ''"
+        " FROM item",
+        {"variant": variant, "on_hand": on_hand, "allocated": allocated},
+    )

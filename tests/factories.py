@@ -4,8 +4,9 @@ from itertools import count
 from typing import Any
 
 from orders.models import Order
-from shop.models import Cart, CartLine, Category, Customer, Price, Product, StockItem, Variant
+from shop.models import Cart, CartLine, Category, Customer, Price, Product, Variant
 from shop.models.catalogue import CURRENCIES
+from shop.services.stock import Cause, Mover, open_stock
 
 _numbers = count(1)
 
@@ -66,7 +67,7 @@ def make_variant(
     Price.objects.bulk_create(
         Price(variant=variant, currency=currency, amount=amount) for currency, _ in CURRENCIES
     )
-    StockItem.objects.create(variant=variant, on_hand=stock)
+    open_stock({variant.pk: stock}, Cause(Mover.SYSTEM, reason="test"))
     return variant
 
 

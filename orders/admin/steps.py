@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from orders.errors import WrongStatus
 from orders.models import Order
 from orders.services.status import allowed_origins, change_status
+from shop.errors import StockTooLow
 
 MOST_AT_ONCE: Final = 200
 """Orders in one action: each is a transaction of its own, and a request must end in time."""
@@ -73,6 +74,8 @@ class Outcome:
     moved: list[str] = field(default_factory=list)
     already: list[str] = field(default_factory=list)
     refused: dict[str, list[str]] = field(default_factory=dict)
+    awaited: dict[str, StockTooLow] = field(default_factory=dict)
+    """By order number: units sold on back-order that have not come."""
 
 
 def may_take(order: Order, step: Step) -> bool:
@@ -102,6 +105,8 @@ def take_step(
                 outcome.already.append(order.number)
             else:
                 outcome.refused.setdefault(error.status, []).append(order.number)
+        except StockTooLow as error:
+            outcome.awaited[order.number] = error
         else:
             outcome.moved.append(order.number)
     return outcome
@@ -135,6 +140,11 @@ def tell(request: HttpRequest, outcome: Outcome, step: Step) -> None:
         current = Order.Status(status).label.lower()
         messages.warning(
             request, text % {"from": current, "status": wanted, "orders": _names(numbers)}
+        )
+    for number, short in list(outcome.awaited.items())[:NAMED]:
+        text = _("%(order)s was left alone: only %(on_hand)d of %(sku)s are on hand.")
+        messages.warning(
+            request, text % {"order": number, "on_hand": short.on_hand, "sku": short.sku}
         )
 
 

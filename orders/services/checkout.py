@@ -15,7 +15,7 @@ from orders.errors import CartChanged, EmptyCart, NotForSale, TotalChanged
 from orders.models import Order, OrderLine, OrderStatusChange
 from shop.models import Cart, CartLine, Customer, Price
 from shop.money import Money
-from shop.services.stock import allocate_stock
+from shop.services.stock import Cause, Mover, allocate_stock
 
 HOLD: Final = {Order.Payment.INVOICE: timedelta(days=14), Order.Payment.CASH: None}
 """How long an unpaid order keeps its stock; None where payment comes with the parcel."""
@@ -70,10 +70,12 @@ def place_order(
     delivery = delivery_price(details.delivery_method, subtotal)
     if shown.subtotal not in (None, subtotal) or shown.total not in (None, subtotal + delivery):
         raise TotalChanged(subtotal, subtotal + delivery)
-    allocate_stock({line.variant_id: line.quantity for line in lines})
     order = _write_order(priced, subtotal, delivery, customer, details)
     cart.lines.all().delete()
     Cart.objects.filter(pk=cart.pk).update(version=F("version") + 1, updated_at=Now())
+    # Last: whoever wants the same units waits from here until the commit.
+    cause = Cause(Mover.SHOPPER, customer, order=order.number)
+    allocate_stock({line.variant_id: line.quantity for line in lines}, cause)
     return order
 
 

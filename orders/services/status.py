@@ -10,7 +10,7 @@ from orders.errors import WrongStatus
 from orders.models import Order, OrderStatusChange
 from realtime.publish import publish
 from shop.models import Customer
-from shop.services.stock import release_stock, ship_stock
+from shop.services.stock import Cause, Mover, release_stock, ship_stock
 
 Status = Order.Status
 
@@ -40,8 +40,9 @@ def allowed_origins(order: Order, to: str) -> tuple[str, ...]:
 def change_status(*, order: Order, to: str, actor: Customer | None = None, note: str = "") -> Order:
     """Move the order on, with what that means for stock, the audit trail and open tabs.
 
-    Raises WrongStatus if the order is not (any more) where this step starts. Two clicks at once
-    give one step: the loser of the conditional update sees the winner's status.
+    Raises WrongStatus if the order is not (any more) where this step starts, and StockTooLow if it
+    is to be sent while units sold on back-order have not come; then nothing has changed. Two clicks
+    at once give one step: the loser of the conditional update sees the winner's status.
     """
     for origin in allowed_origins(order, to):
         if Order.objects.filter(pk=order.pk, status=origin).update(status=to):
@@ -50,7 +51,7 @@ def change_status(*, order: Order, to: str, actor: Customer | None = None, note:
         order.refresh_from_db(fields=["status"])
         raise WrongStatus(order.number, order.status, to)
     order.status = to
-    _move_stock(order, origin, to)
+    _move_stock(order, origin, to, _cause(order, actor, note))
     OrderStatusChange.objects.create(
         order=order, from_status=origin, to_status=to, actor=actor, note=note
     )
@@ -62,12 +63,17 @@ def change_status(*, order: Order, to: str, actor: Customer | None = None, note:
     return order
 
 
-def _move_stock(order: Order, origin: str, to: str) -> None:
+def _cause(order: Order, actor: Customer | None, note: str) -> Cause:
+    mover = Mover.SYSTEM if actor is None else Mover.STAFF if actor.is_staff else Mover.SHOPPER
+    return Cause(mover, actor, reason=note, order=order.number)
+
+
+def _move_stock(order: Order, origin: str, to: str, cause: Cause) -> None:
     units = dict(order.lines.values_list("variant_id", "quantity"))
     if to == Status.FULFILLED:
-        ship_stock(units)
+        ship_stock(units, cause)
     elif to == Status.CANCELLED or (to == Status.REFUNDED and origin == Status.PAID):
-        release_stock(units)
+        release_stock(units, cause)
 
 
 def cancel_expired_orders(*, limit: int = 500) -> int:

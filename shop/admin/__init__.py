@@ -1,5 +1,5 @@
 """The shop's part of the admin. Orders, jobs and events have an `admin.py` of their own."""
 
-from shop.admin import carts, categories, customers, products, stock
+from shop.admin import carts, categories, customers, movements, products, stock
 
-__all__ = ["carts", "categories", "customers", "products", "stock"]
+__all__ = ["carts", "categories", "customers", "movements", "products", "stock"]

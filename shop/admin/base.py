@@ -87,8 +87,10 @@ class PartOf(ReadOnly):
 
 
 def stock_label(available: int) -> tuple[str, str]:
-    """Unfold's label: its colour's key and its text."""
-    if available <= 0:
+    """Unfold's label: its colour's key and its text. Below zero, orders wait for that many."""
+    if available < 0:
+        return "out", str(_("%(units)d awaited") % {"units": -available})
+    if available == 0:
         return "out", str(_("Sold out"))
     return ("low" if available <= LOW_STOCK else "in"), str(available)
 

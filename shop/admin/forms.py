@@ -1,24 +1,30 @@
 """The admin's forms for products: variants with their prices, and pictures."""
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from shop.admin.fields import OptionsField, PriceField, measure_picture, store_picture
-from shop.models import Price, ProductImage, StockItem, Variant
+from shop.models import Customer, Price, ProductImage, Variant
+from shop.services.stock import Cause, Mover, open_stock
 
+FIRST_STOCK: Final = gettext_noop("First stock")
 PRICE_FIELDS = {f"price_{currency}": currency for currency in settings.SHOP_CURRENCIES}
 
 
 class VariantForm(forms.ModelForm[Variant]):
     """A variant with one price a currency, and its first stock when it is new.
 
-    Later changes of stock have a page of their own: it holds the row's lock, this page does not.
+    Later changes of stock have a page of their own, which asks for a reason.
     """
+
+    staff: Customer | None = None
+    """Whose request it is: the ledger of stock names them."""
 
     options = OptionsField()
     on_hand = forms.IntegerField(
@@ -50,9 +56,8 @@ class VariantForm(forms.ModelForm[Variant]):
         for name, currency in PRICE_FIELDS.items():
             if name in self.changed_data:
                 self._save_price(currency, self.cleaned_data[name])
-        StockItem.objects.get_or_create(
-            variant=self.instance, defaults={"on_hand": self.cleaned_data["on_hand"] or 0}
-        )
+        cause = Cause(Mover.STAFF, self.staff, reason=FIRST_STOCK)
+        open_stock({self.instance.pk: self.cleaned_data["on_hand"] or 0}, cause)
 
     def _save_price(self, currency: str, amount: int | None) -> None:
         if amount is None:

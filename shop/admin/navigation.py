@@ -30,6 +30,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _link(_("Products"), "shop", "product", "sell"),
                 _link(_("Stock"), "shop", "stockitem", "inventory_2"),
+                _link(_("Stock movements"), "shop", "stockmovement", "swap_vert"),
                 _link(_("Categories"), "shop", "category", "account_tree"),
             ],
         },

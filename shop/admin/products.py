@@ -70,7 +70,7 @@ class VariantInline(TabularInline[Variant, Product]):
             '<a class="ap-link" href="{}" title="{}">{}</a>',
             url,
             _("Change stock"),
-            stock.available,
+            stock.balance,
         )
 
 
@@ -175,6 +175,12 @@ class ProductAdmin(SaveChanged, ModelAdmin[Product]):
                 variant_total=Coalesce(Subquery(variants.values(total=Count("pk"))), 0),
             )
         )
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        for row in formset.forms:
+            if isinstance(row, VariantForm):
+                row.staff = request.user  # type: ignore[assignment]  # who is here is signed in
+        super().save_formset(request, form, formset, change)
 
     @admin.display(description="")
     def picture(self, product: Any) -> SafeString:

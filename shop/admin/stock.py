@@ -1,22 +1,33 @@
-"""Stock: units on hand, edited in the list or one by one, beside orders that move them."""
+"""Stock: units on hand and their history, changed with a reason beside orders that move them."""
 
-from typing import Any
+from typing import Any, Final
+from uuid import uuid4
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import BooleanRadioFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminIntegerFieldWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
-from shop.admin.base import LOW_STOCK, ModelAdmin, SaveChanged, SimpleListFilter, stock_label
-from shop.models import StockItem
+from shop.admin.base import LOW_STOCK, ModelAdmin, SimpleListFilter, stock_label
+from shop.admin.movements import SHOWN, latest_movements, mover_label, order_link, reason_label
+from shop.admin.movements import signed as signed_units
+from shop.models import StockItem, StockMovement
+from shop.services.stock import Cause, Kind, Mover, adjust_stock, receive_stock
+
+KINDS: Final = [(kind.value, kind.label) for kind in (Kind.ADJUSTED, Kind.RECEIVED)]
 
 
 class StockForm(forms.ModelForm[StockItem]):
@@ -24,7 +35,8 @@ class StockForm(forms.ModelForm[StockItem]):
 
     Somebody sees 10, types 15, and meanwhile an order of 2 left the building: 13 are on hand.
     A page that showed 10 and was not touched changes nothing, however long it stood open. The
-    row must be locked by the caller before it is loaded.
+    row must be locked by the caller before it is loaded; the form's `key` is that of the movement,
+    so that a second click finds the first one's.
     """
 
     on_hand = forms.IntegerField(
@@ -35,24 +47,71 @@ class StockForm(forms.ModelForm[StockItem]):
         widget=UnfoldAdminIntegerFieldWidget(attrs={"class": "ap-units"}),
         help_text=_("Units in the building, those that belong to orders among them."),
     )
+    kind = forms.ChoiceField(
+        label=_("what happened"),
+        choices=KINDS,
+        required=False,
+        widget=UnfoldAdminSelectWidget(choices=KINDS),
+        help_text=_("Received: goods have come. Adjusted: a count, a loss or a find."),
+    )
+    reason = forms.CharField(
+        label=_("reason"),
+        max_length=200,
+        required=False,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_(
+            "Whoever reads the history will want to know: a delivery note, a count, a break."
+        ),
+    )
+    key = forms.UUIDField(initial=uuid4, required=False, widget=forms.HiddenInput())
 
     class Meta:
         model = StockItem
-        fields = ("on_hand",)
+        fields = ("on_hand", "back_order")
 
-    def clean_on_hand(self) -> int:
-        typed: int = self.cleaned_data["on_hand"]
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """What the admin's log tells: reason and kind are in the ledger."""
+        return [name for name in super().changed_data if name in ("on_hand", "back_order")]
+
+    @property
+    def change(self) -> int:
+        """Units more or fewer than the page showed."""
         if "on_hand" not in self.changed_data:
-            return self.instance.on_hand
-        units = self.instance.on_hand + typed - self._shown()
-        if units < self.instance.allocated:
-            raise ValidationError(
-                _("%(allocated)d units belong to orders: no fewer can be on hand."),
-                params={"allocated": self.instance.allocated},
+            return 0
+        typed: int = self.cleaned_data["on_hand"]
+        return typed - self._shown()
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if "on_hand" in data and self.change:
+            self._check_change(data)
+        owed = self.instance.allocated - self.instance.on_hand
+        if "on_hand" in data and not data.get("back_order") and owed - self.change > 0:
+            self._refuse_to_owe(owed)
+        return data
+
+    def _check_change(self, data: dict[str, Any]) -> None:
+        units = self.instance.on_hand + self.change
+        if units < 0:
+            self.add_error("on_hand", _("Fewer are on hand by now than you take away."))
+        elif units >= 2**31:
+            self.add_error("on_hand", _("That is more than the stock room can count."))
+        if data.get("kind") == Kind.RECEIVED and self.change < 0:
+            self.add_error(
+                "kind", _("What is received adds units. Choose “Adjusted” to take some away.")
             )
-        if units >= 2**31:
-            raise ValidationError(_("That is more than the stock room can count."))
-        return units
+        if not data.get("reason"):
+            self.add_error("reason", _("Please say why: it stays in the history."))
+
+    def _refuse_to_owe(self, owed: int) -> None:
+        if owed > 0:
+            text = _("Orders wait for %(owed)d units: back-order can end when those have come.")
+            self.add_error("back_order", ValidationError(text, params={"owed": owed}))
+        else:
+            text = _("%(allocated)d units belong to orders: no fewer can be on hand.")
+            params = {"allocated": self.instance.allocated}
+            self.add_error("on_hand", ValidationError(text, params=params))
 
     def _shown(self) -> int:
         name = self.add_initial_prefix("on_hand")
@@ -85,42 +144,69 @@ class AvailableFilter(SimpleListFilter):
 
 
 @admin.register(StockItem)
-class StockItemAdmin(SaveChanged, ModelAdmin[StockItem]):
+class StockItemAdmin(ModelAdmin[StockItem]):
     form = StockForm
-    list_display = ("sku", "product", "options", "on_hand", "allocated", "available")
-    list_editable = ("on_hand",)
+    list_display = ("sku", "product", "options", "on_hand", "allocated", "available", "back_order")
     list_display_links = ("sku",)
-    list_filter = (AvailableFilter,)
+    list_filter = (AvailableFilter, ("back_order", BooleanRadioFilter))
     list_per_page = 50
     list_select_related = ("variant__product",)
     ordering = ("variant__product__name", "variant__position", "pk")
     search_fields = ("variant__sku", "variant__product__name")
     search_help_text = _("Search by SKU or product")
-    fields = ("sku", "product", "options", "on_hand", "allocated", "available")
     readonly_fields = ("sku", "product", "options", "allocated", "available")
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StockItem]:
         return super().get_queryset(request).annotate(units=F("on_hand") - F("allocated"))
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        may_change = self.has_change_permission(request, obj)
+        asked = ("kind", "reason", "key") if may_change else ()
+        return [
+            (None, {"fields": ("sku", "product", "options", "allocated", "available")}),
+            (_("Change"), {"fields": ("on_hand", *asked, "back_order")}),
+        ]
+
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> StockItem | None:
+        """Locked while it is changed: what the form checks is what the movement finds."""
         if request.method == "POST" and object_id.isdecimal():
-            _lock([int(object_id)])
+            locked = StockItem.objects.select_for_update().filter(pk=object_id)
+            list(locked.values_list("pk"))
         return super().get_object(request, object_id, from_field)
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if request.method != "POST":
-            return super().changelist_view(request, extra_context)
-        with transaction.atomic():
-            _lock(_changed_rows(request))
-            return super().changelist_view(request, extra_context)
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        key = form.cleaned_data["key"]
+        if key and StockMovement.objects.filter(key=key).exists():
+            messages.info(request, _("This form was sent before: nothing was changed again."))
+            return
+        if "back_order" in form.changed_data and obj.back_order:
+            obj.save(update_fields=["back_order"])
+        if form.change:
+            cause = Cause(
+                Mover.STAFF,
+                request.user,  # type: ignore[arg-type]  # whoever is here is signed in
+                reason=form.cleaned_data["reason"],
+                key=key,
+            )
+            move = receive_stock if form.cleaned_data["kind"] == Kind.RECEIVED else adjust_stock
+            move({obj.variant_id: form.change}, cause)
+        if "back_order" in form.changed_data and not obj.back_order:  # now that the units are here
+            obj.save(update_fields=["back_order"])
 
-    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return super().get_changelist_form(request, form=StockForm, **kwargs)
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        item = kwargs.get("obj")
+        if item is not None:
+            url = reverse("admin:shop_stockmovement_changelist")
+            context |= {
+                "movements": [_told(movement) for movement in latest_movements(item)],
+                "all_movements": f"{url}?stock_item={item.pk}" if item.sequence > SHOWN else "",
+            }
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -148,23 +234,19 @@ class StockItemAdmin(SaveChanged, ModelAdmin[StockItem]):
         label={"out": "danger", "low": "warning", "in": "default"},
     )
     def available(self, item: StockItem) -> tuple[str, str]:
-        return stock_label(item.available)
+        return stock_label(item.balance)
 
 
-def _changed_rows(request: HttpRequest) -> list[int]:
-    """Primary keys of the rows whose number of units was changed in the posted list."""
-    changed = []
-    for name, value in request.POST.items():
-        prefix, _dash, field = name.rpartition("-")
-        if field != "on_hand" or name.startswith("initial-"):
-            continue
-        pk = request.POST.get(f"{prefix}-id", "")
-        if value != request.POST.get(f"initial-{name}") and pk.isdecimal():
-            changed.append(int(pk))
-    return changed
-
-
-def _lock(pks: list[int]) -> None:
-    """In the order in which orders lock them, so that no two wait for each other."""
-    rows = StockItem.objects.filter(pk__in=pks).order_by("variant_id").select_for_update()
-    list(rows.values_list("pk"))
+def _told(movement: StockMovement) -> dict[str, Any]:
+    """A row of the history as the page shows it."""
+    return {
+        "at": movement.created_at,
+        "kind": movement.get_kind_display(),
+        "on_hand": signed_units(movement.on_hand_change),
+        "allocated": signed_units(movement.allocated_change),
+        "on_hand_after": movement.on_hand_after,
+        "allocated_after": movement.allocated_after,
+        "who": mover_label(movement),
+        "why": reason_label(movement),
+        "order": order_link(movement),
+    }

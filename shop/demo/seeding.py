@@ -10,18 +10,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import connection, transaction
+from django.utils.translation import gettext_noop
 
 from regions.regions import Region, local_first
 from shop.demo.catalogue import CATEGORIES, PRODUCTS
 from shop.demo.drawing import draw
 from shop.demo.items import Picture
 from shop.invalidation import forget_catalogue
-from shop.models import Category, Customer, Price, Product, ProductImage, StockItem, Variant
+from shop.models import Category, Customer, Price, Product, ProductImage, Variant
+from shop.services.stock import Cause, Mover, open_stock
 from storage.buckets import bucket_name
 from storage.clients import s3
 from storage.files import asset_key
 
 UPLOADERS: Final = 6
+DEMO_STOCK: Final = gettext_noop("Demo stock")
 SIDE: Final = 800
 """Pixels of a picture's edge."""
 
@@ -201,15 +204,8 @@ def _seed_prices(variants: dict[str, int], refresh: bool) -> int:
 
 
 def _seed_stock(variants: dict[str, int]) -> int:
-    known = set(StockItem.objects.values_list("variant_id", flat=True))
-    rows = [
-        StockItem(variant_id=variants[variant.sku], on_hand=variant.stock)
-        for demo in PRODUCTS
-        for variant in demo.variants
-        if variants[variant.sku] not in known
-    ]
-    StockItem.objects.bulk_create(rows, ignore_conflicts=True)
-    return len(rows)
+    units = {variants[variant.sku]: variant.stock for demo in PRODUCTS for variant in demo.variants}
+    return open_stock(units, Cause(Mover.SYSTEM, reason=DEMO_STOCK))
 
 
 def _seed_images(

@@ -1,6 +1,7 @@
 from shop.models.cart import Cart, CartLine
-from shop.models.catalogue import Category, Price, Product, ProductImage, StockItem, Variant
+from shop.models.catalogue import Category, Price, Product, ProductImage, Variant
 from shop.models.customer import Address, Customer
+from shop.models.stock import StockItem, StockMovement
 
 __all__ = [
     "Address",
@@ -12,5 +13,6 @@ __all__ = [
     "Product",
     "ProductImage",
     "StockItem",
+    "StockMovement",
     "Variant",
 ]

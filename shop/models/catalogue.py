@@ -153,33 +153,6 @@ class Price(CatalogueModel):
         return Money(self.amount, self.currency)
 
 
-class StockItem(models.Model):
-    """Units of a variant. `allocated` units are on hand still but belong to orders."""
-
-    variant = models.OneToOneField(
-        Variant, models.CASCADE, related_name="stock", verbose_name=_("variant")
-    )
-    on_hand = models.PositiveIntegerField(_("on hand"), default=0)
-    allocated = models.PositiveIntegerField(_("allocated to orders"), default=0, db_default=0)
-
-    class Meta:
-        verbose_name = _("stock item")
-        verbose_name_plural = _("stock")
-        constraints = (
-            models.CheckConstraint(
-                condition=Q(on_hand__gte=F("allocated")), name="stock_never_negative"
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.variant_id}: {self.available}"
-
-    @property
-    def available(self) -> int:
-        """Units that can be sold now."""
-        return self.on_hand - self.allocated
-
-
 def assets_storage() -> Storage:
     return storages["assets"]
 

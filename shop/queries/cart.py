@@ -16,6 +16,7 @@ class PricedLine:
     quantity: int
     price: Money | None
     available: int
+    back_order: bool = False
 
     @property
     def total(self) -> Money | None:
@@ -27,8 +28,13 @@ class PricedLine:
             self.price is not None
             and self.variant.is_active
             and self.variant.product.is_active
-            and self.quantity <= self.available
+            and (self.back_order or self.quantity <= self.available)
         )
+
+    @property
+    def later(self) -> int:
+        """Units on back-order: they are sent when they have come."""
+        return max(self.quantity - self.available, 0) if self.back_order else 0
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,13 @@ def price_cart(cart: Cart | None, currency: str) -> PricedCart:
     for row in rows:
         price = next((price.money for price in row.variant.prices.all()), None)
         stock = getattr(row.variant, "stock", None)
-        line = PricedLine(row.variant, row.quantity, price, stock.available if stock else 0)
+        line = PricedLine(
+            row.variant,
+            row.quantity,
+            price,
+            stock.available if stock else 0,
+            back_order=bool(stock and stock.back_order),
+        )
         if line.total:
             total += line.total
         lines.append(line)

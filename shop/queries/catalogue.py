@@ -74,6 +74,7 @@ class Card:
     varies: bool
     """Some variants cost more: the price is written with "from"."""
     available: bool
+    """It can be ordered, be it on back-order."""
     picture: Picture | None
 
 
@@ -144,7 +145,9 @@ def priced(products: QuerySet[Product], currency: str) -> QuerySet[PricedProduct
     of_currency = Q(variants__is_active=True, variants__prices__currency=currency)
     amount = "variants__prices__amount"
     stock = StockItem.objects.filter(
-        variant__product=OuterRef("pk"), variant__is_active=True, on_hand__gt=F("allocated")
+        Q(on_hand__gt=F("allocated")) | Q(back_order=True),
+        variant__product=OuterRef("pk"),
+        variant__is_active=True,
     )
     images = ProductImage.objects.select_related("variant").order_by("position", "pk")
     return products.annotate(

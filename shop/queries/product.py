@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypedDict
 
 from django.db.models import Case, F, IntegerField, Prefetch, Q, When
+from django.db.models.functions import Greatest
 
 from shop.models import Price, Product, Variant
 from shop.money import Money
@@ -46,6 +47,13 @@ class Offer:
     options: Mapping[str, str]
     price: Money | None
     available: int
+    """Units on the shelf for sale."""
+    back_order: bool = False
+    """More can be ordered; they are sent when they have come."""
+
+    @property
+    def orderable(self) -> bool:
+        return self.available > 0 or self.back_order
 
     @property
     def title(self) -> str:
@@ -153,23 +161,33 @@ def product_page(slug: str, currency: str, sku: str = "") -> ProductPage | None:
             variant["sku"],
             variant["options"],
             Money(variant["prices"][currency], currency) if currency in variant["prices"] else None,
-            stock[variant["sku"]],
+            *stock[variant["sku"]],
         )
         for variant in data["variants"]
         if variant["sku"] in stock
     ]
-    buyable = [offer for offer in offers if offer.available and offer.price]
+    buyable = [offer for offer in offers if offer.orderable and offer.price]
     asked = [offer for offer in offers if offer.sku == sku]
     return ProductPage(data, offers, next(iter(asked or buyable or offers), None))
 
 
-def read_stock(product_id: int) -> dict[str, int]:
-    """Units that can be sold now, by SKU of the variants on sale. Never cached."""
+def read_stock(product_id: int) -> dict[str, tuple[int, bool]]:
+    """Units that can be sold now, and whether on back-order too, by SKU of the variants on sale.
+
+    Never cached.
+    """
     free = F("stock__on_hand") - F("stock__allocated")
     rows = Variant.objects.filter(product_id=product_id, is_active=True).annotate(
-        free=Case(When(Q(stock=None), then=0), default=free, output_field=IntegerField())
+        free=Case(
+            When(Q(stock=None), then=0),
+            default=Greatest(free, 0),
+            output_field=IntegerField(),
+        )
     )
-    return dict(rows.values_list("sku", "free"))
+    return {
+        sku: (available, bool(back_order))
+        for sku, available, back_order in rows.values_list("sku", "free", "stock__back_order")
+    }
 
 
 def _load(slug: str) -> ProductData | None:
@@ -214,9 +232,9 @@ def _load(slug: str) -> ProductData | None:
 
 
 def _likeness(offer: Offer, other: Offer) -> int:
-    """How many options two variants share; one that can be bought wins a tie."""
+    """How many options two variants share; one that can be ordered wins a tie."""
     shared = sum(other.options.get(name) == value for name, value in offer.options.items())
-    return shared * 2 + bool(offer.available)
+    return shared * 2 + offer.orderable
 
 
 def _picture(image: ImageData) -> Picture:

@@ -6,6 +6,7 @@ from typing import Any
 from django.test import Client
 
 from shop.models import StockItem, Variant
+from shop.services.stock import Cause, Mover, adjust_stock
 
 CHECKOUT = "/checkout/"
 TYPED = {
@@ -26,7 +27,8 @@ def add(client: Client, variant: Variant, quantity: int = 1) -> None:
 
 
 def set_stock(variant: Variant, units: int) -> None:
-    StockItem.objects.filter(variant=variant).update(on_hand=units)
+    on_hand = StockItem.objects.values_list("on_hand", flat=True).get(variant=variant)
+    adjust_stock({variant.pk: units - on_hand}, Cause(Mover.SYSTEM, reason="test"))
 
 
 def text_of(response: Any) -> str:

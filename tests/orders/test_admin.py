@@ -12,6 +12,7 @@ from django.utils import timezone
 from orders.models import Order, OrderLine, OrderStatusChange
 from realtime.models import Event
 from shop.models import Customer, StockItem
+from shop.services.stock import Cause, Mover, adjust_stock, allocate_stock
 from tests.factories import make_order, make_product
 from tests.staff import boss, clerk, client_of
 
@@ -34,8 +35,8 @@ def client(staff: Customer) -> Client:
 def order_with_stock(**fields: Any) -> tuple[Order, StockItem]:
     """An order of two of ten units."""
     variant = make_product(stock=10).variants.get()
-    StockItem.objects.filter(variant=variant).update(allocated=2)
     order = make_order(**fields)
+    allocate_stock({variant.pk: 2}, Cause(Mover.SHOPPER, order=order.number))
     OrderLine.objects.create(
         order=order,
         variant=variant,
@@ -46,6 +47,12 @@ def order_with_stock(**fields: Any) -> tuple[Order, StockItem]:
         total_amount=1000,
     )
     return order, variant.stock
+
+
+def ledger(item: StockItem) -> list[tuple[str, int, int, str, str]]:
+    rows = item.movements.order_by("sequence")
+    columns = ("kind", "on_hand_change", "allocated_change", "mover", "order_number")
+    return list(rows.values_list(*columns))
 
 
 def act(client: Client, name: str, *orders: Order, **more: Any) -> Any:
@@ -348,3 +355,30 @@ def test_a_nonsense_date_filters_nothing(client: Client, day: str) -> None:
 
     assert found(client, placed_at_from=day) == ["a@example.com"]
     assert found(client, placed_at_to=day) == ["a@example.com"]
+
+
+def test_shipping_is_in_the_ledger_with_who_and_which_order(
+    client: Client, staff: Customer
+) -> None:
+    order, item = order_with_stock(status=Status.PAID)
+
+    act(client, "fulfil", order)
+
+    assert ledger(item) == [
+        ("received", 10, 0, "system", ""),
+        ("allocated", 0, 2, "shopper", order.number),
+        ("shipped", -2, -2, "staff", order.number),
+    ]
+    assert item.movements.latest("sequence").actor == staff
+
+
+def test_an_order_whose_units_have_not_come_is_not_sent(client: Client) -> None:
+    order, item = order_with_stock(status=Status.PAID)
+    StockItem.objects.update(back_order=True)
+    adjust_stock({item.variant_id: -9}, Cause(Mover.STAFF, reason="broken"))
+
+    response = act(client, "fulfil", order)
+
+    said = f"{order.number} was left alone: only 1 of {item.variant.sku} are on hand."
+    assert told(response, client) == [said]
+    assert (status_of(order), units(item)) == (Status.PAID, (1, 2))

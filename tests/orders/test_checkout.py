@@ -8,7 +8,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from orders.models import IdempotencyRecord, Order
-from shop.models import Address, Price, Variant
+from shop.models import Address, Price, StockItem, Variant
 from shop.preferences import SESSION_CURRENCY
 from shop.services.cart import SESSION_COUNT
 from tests.factories import make_customer, make_product, make_variant
@@ -44,6 +44,23 @@ def test_checkout_shows_what_it_will_cost(shopper: Client) -> None:
     assert fields["total_standard"] == "2660"
     assert fields["total_express"] == "2830"
     assert "NT$2,660" in text_of(response)
+
+
+def test_checkout_sells_on_back_order_and_says_what_comes_later(
+    shopper: Client, variant: Variant
+) -> None:
+    set_stock(variant, 1)
+    StockItem.objects.filter(variant=variant).update(back_order=True)
+
+    response = shopper.get(CHECKOUT)
+    placed = shopper.post(CHECKOUT, hidden(response) | TYPED)
+
+    assert "1 on back-order: we send it as soon as it has come." in text_of(response)
+    assert placed.status_code == HTTPStatus.SEE_OTHER
+    item = StockItem.objects.get(variant=variant)
+    movement = item.movements.latest("sequence")
+    assert (item.on_hand, item.allocated) == (1, 2)
+    assert (movement.kind, movement.order_number) == ("allocated", Order.objects.get().number)
 
 
 def test_standard_post_is_free_from_its_threshold(client: Client) -> None:

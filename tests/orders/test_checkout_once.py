@@ -85,7 +85,7 @@ def test_a_press_while_the_first_still_runs_is_told_that_it_is_safe(
     """The first press is a transaction that holds the key and has not ended."""
     fields = hidden(shopper.get(CHECKOUT)) | TYPED
     response = shopper.get(CHECKOUT)
-    owner, = owners_of(response.wsgi_request)
+    (owner,) = owners_of(response.wsgi_request)
     claimed, release = threading.Event(), threading.Event()
 
     def first_press() -> None:

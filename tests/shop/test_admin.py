@@ -25,6 +25,7 @@ from shop.models import (
     Customer,
     Product,
     StockItem,
+    StockMovement,
 )
 from tests.factories import (
     make_cart,
@@ -185,6 +186,7 @@ MAKERS: dict[type[Model], Callable[[], Model]] = {
     Order: _order,
     Product: _product,
     StockItem: lambda: make_product().variants.get().stock,
+    StockMovement: lambda: make_product().variants.get().stock.movements.get(),
 }
 
 

@@ -1,18 +1,20 @@
 """Stock and categories in the admin."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from shop.models import StockItem
-from shop.services.stock import allocate_stock, ship_stock
+from shop.services.stock import Cause, Mover, allocate_stock, ship_stock
 from tests.factories import make_category, make_product
-from tests.staff import boss, client_of
+from tests.staff import boss, clerk, client_of
 
 pytestmark = pytest.mark.django_db
+
+ORDER: Final = Cause(Mover.SHOPPER, order="AP-0000-0000-0001")
 
 
 @pytest.fixture
@@ -20,84 +22,155 @@ def client() -> Client:
     return client_of(boss())
 
 
-def save_stock(client: Client, item: StockItem, *, typed: object, shown: object) -> Any:
-    url = reverse("admin:shop_stockitem_change", args=[item.pk])
-    return client.post(url, {"on_hand": typed, "initial-on_hand": shown})
+def page(item: StockItem) -> str:
+    return reverse("admin:shop_stockitem_change", args=[item.pk])
 
 
-def save_stock_list(client: Client, item: StockItem, *, typed: object, shown: object) -> Any:
-    row = {"form-0-id": item.pk, "form-0-on_hand": typed, "initial-form-0-on_hand": shown}
-    management = {"form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, "_save": "Save"}
-    return client.post(reverse("admin:shop_stockitem_changelist"), management | row)
+def save_stock(
+    client: Client, item: StockItem, *, typed: object, shown: object, **more: Any
+) -> Any:
+    form = {"on_hand": typed, "initial-on_hand": shown, "kind": "adjusted", "reason": "a count"}
+    return client.post(page(item), form | {"key": str(uuid4())} | more)
 
 
-SAVERS = pytest.mark.parametrize("save", [save_stock, save_stock_list])
+def units(item: StockItem) -> tuple[int, int]:
+    item.refresh_from_db()
+    return item.on_hand, item.allocated
 
 
-@SAVERS
-def test_stock_on_hand_is_edited(client: Client, save: Callable[..., Any]) -> None:
+def last(item: StockItem) -> tuple[str, int, str, str, str]:
+    movement = item.movements.latest("sequence")
+    actor = movement.actor.email if movement.actor else ""
+    return movement.kind, movement.on_hand_change, movement.mover, actor, movement.reason
+
+
+def test_stock_is_adjusted_with_who_and_why(client: Client) -> None:
     item = make_product(stock=10).variants.get().stock
 
-    response = save(client, item, typed=25, shown=10)
+    response = save_stock(client, item, typed=7, shown=10, reason="three broke")
 
     assert response.status_code == 302
-    item.refresh_from_db()
-    assert (item.on_hand, item.allocated) == (25, 0)
+    assert units(item) == (7, 0)
+    assert last(item) == ("adjusted", -3, "staff", "boss@example.com", "three broke")
 
 
-@SAVERS
-def test_stock_below_what_orders_hold_is_a_form_error(
-    client: Client, save: Callable[..., Any]
+def test_goods_are_received(client: Client) -> None:
+    item = make_product(stock=10).variants.get().stock
+
+    save_stock(client, item, typed=25, shown=10, kind="received", reason="delivery 17")
+
+    assert units(item) == (25, 0)
+    assert last(item) == ("received", 15, "staff", "boss@example.com", "delivery 17")
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind", "reason", "said"),
+    [
+        (7, "adjusted", "", "Please say why"),
+        (7, "received", "oops", "What is received adds units"),
+    ],
+)
+def test_a_change_without_sense_is_a_form_error(
+    client: Client, typed: int, kind: str, reason: str, said: str
 ) -> None:
     item = make_product(stock=10).variants.get().stock
-    allocate_stock({item.variant_id: 4})
 
-    response = save(client, item, typed=3, shown=10)
+    response = save_stock(client, item, typed=typed, shown=10, kind=kind, reason=reason)
+
+    assert response.status_code == 200
+    assert said in response.text
+    assert (units(item), item.movements.count()) == ((10, 0), 1)
+
+
+def test_one_form_sent_twice_moves_stock_once(client: Client) -> None:
+    item = make_product(stock=10).variants.get().stock
+    key = str(uuid4())
+
+    for _ in range(2):
+        response = save_stock(client, item, typed=15, shown=10, key=key)
+
+    assert "nothing was changed again" in client.get(response["Location"]).text
+    assert (units(item), item.movements.count()) == ((15, 0), 2)
+
+
+def test_stock_below_what_orders_hold_is_a_form_error(client: Client) -> None:
+    item = make_product(stock=10).variants.get().stock
+    allocate_stock({item.variant_id: 4}, ORDER)
+
+    response = save_stock(client, item, typed=3, shown=10)
 
     assert response.status_code == 200
     assert "4 units belong to orders" in response.text
-    item.refresh_from_db()
-    assert (item.on_hand, item.allocated) == (10, 4)
+    assert units(item) == (10, 4)
 
 
-@SAVERS
-def test_stock_that_moved_while_the_page_was_open_is_not_overwritten(
-    client: Client, save: Callable[..., Any]
-) -> None:
+def test_stock_that_moved_while_the_page_was_open_is_not_overwritten(client: Client) -> None:
     item = make_product(stock=10).variants.get().stock
-    allocate_stock({item.variant_id: 4})
-    ship_stock({item.variant_id: 2})
+    allocate_stock({item.variant_id: 4}, ORDER)
+    ship_stock({item.variant_id: 2}, ORDER)
 
-    save(client, item, typed=15, shown=10)
+    save_stock(client, item, typed=15, shown=10)
 
-    item.refresh_from_db()
-    assert (item.on_hand, item.allocated) == (13, 2)
+    assert units(item) == (13, 2)
 
 
-@SAVERS
-def test_an_untouched_stale_page_changes_nothing(client: Client, save: Callable[..., Any]) -> None:
+def test_an_untouched_stale_page_changes_nothing(client: Client) -> None:
     item = make_product(stock=10).variants.get().stock
-    allocate_stock({item.variant_id: 4})
-    ship_stock({item.variant_id: 4})
+    allocate_stock({item.variant_id: 4}, ORDER)
+    ship_stock({item.variant_id: 4}, ORDER)
 
-    save(client, item, typed=10, shown=10)
+    save_stock(client, item, typed=10, shown=10, reason="")
 
-    item.refresh_from_db()
-    assert (item.on_hand, item.allocated) == (6, 0)
+    assert units(item) == (6, 0)
 
 
-@SAVERS
 @pytest.mark.parametrize("typed", ["-1", "many", "", "99999999999999999999"])
-def test_nonsense_stock_is_a_form_error(
-    client: Client, save: Callable[..., Any], typed: str
-) -> None:
+def test_nonsense_stock_is_a_form_error(client: Client, typed: str) -> None:
     item = make_product(stock=10).variants.get().stock
 
-    response = save(client, item, typed=typed, shown=10)
+    response = save_stock(client, item, typed=typed, shown=10)
 
     assert response.status_code == 200
-    item.refresh_from_db()
-    assert item.on_hand == 10
+    assert units(item) == (10, 0)
+
+
+def test_back_order_is_switched_on_and_ends_when_the_units_have_come(client: Client) -> None:
+    item = make_product(stock=1).variants.get().stock
+
+    save_stock(client, item, typed=1, shown=1, back_order="on")
+    allocate_stock({item.variant_id: 3}, ORDER)
+    refused = save_stock(client, item, typed=1, shown=1)
+    save_stock(client, item, typed=4, shown=1, kind="received", reason="delivery 18")
+
+    assert "Orders wait for 2 units" in refused.text
+    assert (units(item), item.back_order) == ((4, 3), False)
+
+
+def test_the_page_shows_its_history_with_people_orders_and_reasons(client: Client) -> None:
+    item = make_product(stock=10).variants.get().stock
+    allocate_stock({item.variant_id: 4}, ORDER)
+    save_stock(client, item, typed=12, shown=10, reason="found behind the shelf")
+
+    rows = client.get(page(item)).context["movements"]
+
+    assert [(row["kind"], row["on_hand"], row["allocated"]) for row in rows] == [
+        ("Adjusted", "+2", ""),
+        ("Allocated", "", "+4"),
+        ("Received", "+10", ""),
+    ]
+    assert rows[0]["why"] == "found behind the shelf"
+    assert ORDER.order in rows[1]["order"]
+    assert "found behind the shelf" in client.get(page(item)).text
+
+
+def test_who_may_only_look_sees_units_and_history_without_a_form() -> None:
+    item = make_product(stock=10).variants.get().stock
+
+    response = client_of(clerk("view_stockitem")).get(page(item))
+
+    assert response.status_code == 200
+    assert 'name="reason"' not in response.text
+    assert "What moved" in response.text
 
 
 # --- Categories -------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from sessions_ext.engine import SessionStore
-from shop.models import Cart, CartLine, ProductImage
+from shop.models import Cart, CartLine, ProductImage, StockItem
+from shop.services.stock import Cause, Mover, allocate_stock
 from tests.factories import make_category, make_customer, make_product, make_variant
 
 pytestmark = pytest.mark.django_db(databases=["default", "replica"])
@@ -142,8 +143,7 @@ def test_product_shows_variants_and_units_available_now(guest: Client) -> None:
     variant = product.variants.get()
     make_variant(product, sku="RB-INK", stock=0, amount=1490, options={"Colour": "Ink"})
     ProductImage.objects.create(product=product, file="sha256/ab/cd/abcd.webp")
-    variant.stock.allocated = 3
-    variant.stock.save()
+    allocate_stock({variant.pk: 3}, Cause(Mover.SHOPPER, order="AP-1"))
 
     assert guest.get("/api/products/rope-bag").json() == {
         "slug": "rope-bag",
@@ -156,15 +156,27 @@ def test_product_shows_variants_and_units_available_now(guest: Client) -> None:
                 "options": {"Colour": "Sand"},
                 "price": {"amount": 1290, "currency": "TWD"},
                 "stock": 7,
+                "back_order": False,
             },
             {
                 "sku": "RB-INK",
                 "options": {"Colour": "Ink"},
                 "price": {"amount": 1490, "currency": "TWD"},
                 "stock": 0,
+                "back_order": False,
             },
         ],
     }
+
+
+def test_stock_of_a_back_order_counts_what_is_here(guest: Client) -> None:
+    variant = make_product(slug="rope-bag", stock=2).variants.get()
+    StockItem.objects.update(back_order=True)
+    allocate_stock({variant.pk: 5}, Cause(Mover.SHOPPER, order="AP-1"))
+
+    (shown,) = guest.get("/api/products/rope-bag").json()["variants"]
+
+    assert (shown["stock"], shown["back_order"]) == (0, True)
 
 
 @pytest.mark.parametrize("variants", [1, 3])

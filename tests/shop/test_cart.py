@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from shop.models import Cart, CartLine, Price
+from shop.models import Cart, CartLine, Price, StockItem
 from shop.services.cart import SESSION_CART, SESSION_COUNT
 from tests.factories import make_cart, make_customer, make_product, make_variant
 
@@ -239,6 +239,17 @@ def test_lines_say_what_is_wrong(client: Client) -> None:
     assert "No longer for sale." in text
     assert "Has no price in TWD." in text
     assert reverse("orders:checkout") not in text
+
+
+def test_a_line_on_back_order_says_how_many_come_later(client: Client) -> None:
+    client.post(ITEMS, {"sku": sku_of(make_product(stock=2)), "quantity": "3"})
+    StockItem.objects.update(back_order=True)
+
+    text = page(client.get(CART))
+
+    assert "1 on back-order: we send it as soon as it has come." in text
+    assert "Change to 2" not in text
+    assert reverse("orders:checkout") in text
 
 
 def test_another_shoppers_cart_cannot_be_changed(client: Client) -> None:

@@ -14,10 +14,12 @@ from django.test.utils import CaptureQueriesContext
 from shop.models import Category, Price, Product, ProductImage, StockItem, Variant
 from shop.queries.catalogue import list_products, read_amount
 from shop.queries.product import product_page
+from shop.services.stock import Cause, Mover, allocate_stock, open_stock
 from tests.factories import make_category, make_product, make_variant
 
 # The replica's connection is another one: it sees only what is committed.
 pytestmark = pytest.mark.django_db(databases=["default", "replica"], transaction=True)
+ORDER = Cause(Mover.SHOPPER, order="AP-0000-0000-0001")
 
 HTMX = {"HX-Request": "true"}
 ODD_PARAMETERS = [
@@ -283,11 +285,28 @@ def test_sold_out_product_cannot_be_added(client: Client) -> None:
     assert "Add to cart" not in page(response)
 
 
+def test_a_sold_out_variant_on_back_order_is_sold_and_says_so(client: Client) -> None:
+    variant = make_product(slug="bag", stock=1).variants.get()
+    StockItem.objects.update(back_order=True)
+    some = page(client.get("/products/bag/"))
+    allocate_stock({variant.pk: 3}, ORDER)
+
+    none = page(client.get("/products/bag/"))
+    cards = client.get("/").context["cards"]
+
+    assert "Only 1 left" in some
+    assert "what is not here yet follows later" in some
+    assert "On back-order: we send it as soon as it has come." in none
+    assert "Add to cart" in none
+    assert "Sold out" not in none
+    assert [card.available for card in cards] == [True]
+
+
 def test_stock_is_never_from_the_cache(client: Client) -> None:
-    make_product(slug="bag", stock=10)
+    variant = make_product(slug="bag", stock=10).variants.get()
     client.get("/products/bag/")
 
-    StockItem.objects.update(allocated=10)
+    allocate_stock({variant.pk: 10}, ORDER)
     response = client.get("/products/bag/")
 
     assert "Sold out" in page(response)
@@ -383,7 +402,7 @@ def reprice(product: Product) -> None:
 
 def add_variant(product: Product) -> None:
     variant = Variant.objects.create(product=product, sku="NEW-ONE", options={"Colour": "Moss"})
-    StockItem.objects.create(variant=variant, on_hand=5)
+    open_stock({variant.pk: 5}, Cause(Mover.STAFF, reason="test"))
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from shop.models import (
     Variant,
 )
 from shop.queries.product import product_page
+from shop.services.stock import Cause, Mover, adjust_stock, allocate_stock
 from storage.buckets import bucket_name
 from storage.clients import s3
 
@@ -154,6 +155,13 @@ def test_pictures_are_small_and_harmless() -> None:
         assert 10 < len(shown.picture.alt) <= 200, name
 
 
+def set_stock(product: Product, *, on_hand: int, allocated: int) -> None:
+    cause = Cause(Mover.STAFF, reason="test")
+    for item in StockItem.objects.filter(variant__product=product):
+        adjust_stock({item.variant_id: on_hand - item.on_hand}, cause)
+        allocate_stock({item.variant_id: allocated}, cause)
+
+
 # --- seeding --------------------------------------------------------------------------------
 
 
@@ -194,7 +202,7 @@ def test_seeding_keeps_what_staff_changed(no_admin: None) -> None:
     product = Product.objects.get(slug="storm-lantern")
     Product.objects.filter(pk=product.pk).update(name="Storm Lamp", is_active=False)
     Price.objects.filter(variant__product=product).update(amount=1)
-    StockItem.objects.filter(variant__product=product).update(on_hand=7, allocated=3)
+    set_stock(product, on_hand=7, allocated=3)
     image = ProductImage.objects.filter(product=product).earliest("position")
     other = ProductImage.objects.exclude(product=product)[0].file.name
     ProductImage.objects.filter(pk=image.pk).update(file=other)
@@ -212,7 +220,7 @@ def test_refresh_sets_texts_and_prices_back_but_not_stock(no_admin: None) -> Non
     prices = list(Price.objects.order_by("pk").values_list("pk", "amount"))
     Product.objects.filter(pk=product.pk).update(name="Storm Lamp", is_active=False)
     Price.objects.filter(variant__product=product).update(amount=1)
-    StockItem.objects.filter(variant__product=product).update(on_hand=7, allocated=3)
+    set_stock(product, on_hand=7, allocated=3)
 
     run(refresh=True)
 
