@@ -23,6 +23,8 @@ SESSION: Final = {"S": "session"}
 JOURNAL: Final = {"S": "journal"}
 ATTEMPTS: Final = 60
 """Of a write that other writers of the same session keep overtaking."""
+CONFLICTS: Final = 5
+"""Tries of a write that meets a transaction; one takes some milliseconds."""
 ABSENT: Final = "(attribute_not_exists(pk) OR x <= :now)"
 UNCHANGED: Final = "attribute_not_exists(dead) AND v = :v"
 UNREADABLE: Final = f"{ABSENT} OR attribute_not_exists(dead)"
@@ -297,17 +299,23 @@ def _put(
     client: "DynamoDBClient", item: dict[str, Any], condition: str, values: dict[str, int]
 ) -> Found | bool:
     """True, or what stands there instead when the condition does not hold."""
-    try:
-        client.put_item(
-            TableName=conf.table,
-            Item=item,
-            ConditionExpression=condition,
-            ExpressionAttributeValues=_numbers(values),
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
-        )
-    except client.exceptions.ConditionalCheckFailedException as refusal:
-        answer: Any = refusal.response
-        return _found(answer.get("Item"))
+    for attempt in range(CONFLICTS):
+        try:
+            client.put_item(
+                TableName=conf.table,
+                Item=item,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=_numbers(values),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except client.exceptions.ConditionalCheckFailedException as refusal:
+            answer: Any = refusal.response
+            return _found(answer.get("Item"))
+        except client.exceptions.TransactionConflictException:  # a rename of it is under way
+            if attempt == CONFLICTS - 1:
+                raise
+        else:
+            break
     return True
 
 

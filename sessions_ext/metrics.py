@@ -9,9 +9,7 @@ from prometheus_client import Counter, Gauge
 
 logger = logging.getLogger("django.security.sessions_ext")
 
-LOADS: Final = Counter(
-    "sessions_loads", "Sessions asked for, by who answered.", ["source"]
-)  # replica, primary, dynamodb, fallback, nobody
+LOADS: Final = Counter("sessions_loads", "Sessions asked for, by who answered.", ["source"])
 SAVES: Final = Counter("sessions_saves", "Sessions saved, by where first.", ["store"])
 MERGED: Final = Counter("sessions_conflicts_merged", "Saves that met another request's changes.")
 REFUSED: Final = Counter("sessions_envelopes_refused", "Stored values not opened.", ["reason"])
@@ -22,6 +20,15 @@ STALE: Final = Counter(
 )
 LIVE: Final = Gauge("sessions_live", "Live sessions in Redis, of all regions.")
 UNAVAILABLE: Final = Counter("sessions_unavailable", "Times that nobody who knows answered.")
+
+for _counter, _labels in (
+    (LOADS, ("replica", "primary", "dynamodb", "fallback", "nobody")),
+    (SAVES, ("redis", "dynamodb")),
+    (REFUSED, ("malformed", "tampered", "unknown-key", "bomb")),
+    (REPAIRED, ("redis", "dynamodb")),
+):
+    for _label in _labels:
+        _counter.labels(_label)  # 0 until then: a rate needs a first value
 
 
 def totals() -> dict[str, float]:
