@@ -40,7 +40,7 @@ class StockForm(forms.ModelForm[StockItem]):
     """
 
     on_hand = forms.IntegerField(
-        label=_("on hand"),
+        label=_("On hand"),
         min_value=0,
         max_value=2**31 - 1,
         show_hidden_initial=True,
@@ -48,14 +48,14 @@ class StockForm(forms.ModelForm[StockItem]):
         help_text=_("Units in the building, those that belong to orders among them."),
     )
     kind = forms.ChoiceField(
-        label=_("what happened"),
+        label=_("What happened"),
         choices=KINDS,
         required=False,
         widget=UnfoldAdminSelectWidget(choices=KINDS),
         help_text=_("Received: goods have come. Adjusted: a count, a loss or a find."),
     )
     reason = forms.CharField(
-        label=_("reason"),
+        label=_("Why"),
         max_length=200,
         required=False,
         widget=UnfoldAdminTextInputWidget(),
@@ -154,7 +154,7 @@ class StockItemAdmin(ModelAdmin[StockItem]):
     ordering = ("variant__product__name", "variant__position", "pk")
     search_fields = ("variant__sku", "variant__product__name")
     search_help_text = _("Search by SKU or product")
-    readonly_fields = ("sku", "product", "options", "allocated", "available")
+    readonly_fields = ("sku", "product", "options", "allocated", "left")
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StockItem]:
@@ -164,7 +164,7 @@ class StockItemAdmin(ModelAdmin[StockItem]):
         may_change = self.has_change_permission(request, obj)
         asked = ("kind", "reason", "key") if may_change else ()
         return [
-            (None, {"fields": ("sku", "product", "options", "allocated", "available")}),
+            (None, {"fields": ("sku", "product", "options", "allocated", "left")}),
             (_("Change"), {"fields": ("on_hand", *asked, "back_order")}),
         ]
 
@@ -235,6 +235,11 @@ class StockItemAdmin(ModelAdmin[StockItem]):
     )
     def available(self, item: StockItem) -> tuple[str, str]:
         return stock_label(item.balance)
+
+    @admin.display(description=_("available"))
+    def left(self, item: StockItem) -> str:
+        """On the item's own page, which knows no coloured labels."""
+        return stock_label(item.balance)[1]
 
 
 def _told(movement: StockMovement) -> dict[str, Any]:
