@@ -39,6 +39,8 @@ class Tombstone:
     forget_at: int
     heir: str = ""
     """Digest of the session that it was renamed to."""
+    is_told: bool = False
+    """Redis' tombstone, copied here: whoever ended the session there may still be about to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ def bury_renamed(
     for _ in range(ATTEMPTS):
         item = _tombstone(digest, forget_at, heir=heir)
         match _put(client, item, condition, values | {":now": now_ms()}):
-            case Tombstone(heir=other) if other != heir:
+            case Tombstone(heir=other, is_told=False) if other != heir:
                 raise Gone
             case Record() as there:
                 return there
@@ -212,6 +214,13 @@ def bury_renamed(
             case _:
                 return None
     raise RuntimeError(f"session {digest[:12]} changes too often to be buried")
+
+
+def tell(client: "DynamoDBClient", digest: str, *, forget_at: int) -> None:
+    """Redis knows that the session has ended there: deleted, or renamed."""
+    note(client, digest, gone=True)
+    item = _tombstone(digest, forget_at) | {"told": {"BOOL": True}}
+    _put(client, item, UNREADABLE, {":now": now_ms()})
 
 
 def bury(client: "DynamoDBClient", digest: str, *, forget_at: int) -> str:
@@ -325,15 +334,15 @@ def _found(item: Any) -> Found:
         return None
     try:
         expires_at = number(item["x"]["N"])
-        found = Tombstone(expires_at, _heir(item)) if "dead" in item else _record(item)
+        found = _buried(item, expires_at) if "dead" in item else _record(item)
     except (KeyError, ValueError, AttributeError):
         metrics.refused("malformed", digest=item["pk"]["S"])
         return Tombstone(now_ms() + conf.age * 1000) if "dead" in item else None
     return found if expires_at > now_ms() else None
 
 
-def _heir(item: Any) -> str:
-    return str(item.get("heir", {}).get("S", ""))
+def _buried(item: Any, forget_at: int) -> Tombstone:
+    return Tombstone(forget_at, item.get("heir", {}).get("S", ""), "told" in item)
 
 
 def _record(item: Any) -> Record:

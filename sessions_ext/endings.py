@@ -43,7 +43,11 @@ def rename(digest: str, new: str, *, loaded: Record, renamed: Callable[[Record],
             metrics.SAVES.labels("redis").inc()
             # First: the former stays dead, also if the new one is ended now.
             return copied(new, _bury_former(renaming, latest, record))
-    return _rename_copy(renaming)
+    try:
+        return _rename_copy(renaming)
+    except Gone:  # Redis may have renamed it all the same, and its answer was lost
+        delete(new, expires_at=forget_at)
+        raise
 
 
 def _rename(client: Redis, renaming: Renaming) -> tuple[Record, Record]:

@@ -56,7 +56,7 @@ def complete(redis: Redis, dynamodb: "DynamoDBClient", digest: str, there: Recor
     """Bring both copies up to what either knows. None when Redis knows that it was deleted."""
     outcome, merged = redis_store.absorb(redis, digest, there)
     if outcome is Outcome.GONE:
-        dynamodb_store.bury(dynamodb, digest, forget_at=now_ms() + conf.age * 1000)
+        dynamodb_store.tell(dynamodb, digest, forget_at=now_ms() + conf.age * 1000)
         return None
     metrics.REPAIRED.labels("redis").inc()
     if outcome is Outcome.MERGED:
@@ -77,5 +77,5 @@ def bury_copies(dynamodb: "DynamoDBClient", tombstones: Sequence[tuple[str, int]
     found = dynamodb_store.read_many(dynamodb, (digest for digest, _ in tombstones))
     missed = [each for each in tombstones if isinstance(found.get(each[0]), Record)]
     for digest, forget_at in missed:
-        dynamodb_store.bury(dynamodb, digest, forget_at=forget_at)
+        dynamodb_store.tell(dynamodb, digest, forget_at=forget_at)
     return len(missed)

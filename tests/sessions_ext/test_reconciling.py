@@ -1,17 +1,19 @@
 """What happens at the same time as a store comes back, is sent twice, or is not what we wrote."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
+from django.contrib.sessions.backends.base import UpdateError
 from redis.exceptions import ConnectionError
 
-from sessions_ext import dynamodb_store, health, keys, reconcile, redis_store
+from sessions_ext import directory, dynamodb_store, health, keys, reconcile, redis_store
 from sessions_ext.conf import conf
 from sessions_ext.health import redis_gate
 from sessions_ext.record import Record, now_ms
 from sessions_ext.redis_store import Outcome
+from sessions_ext.sweep import sweep
 from tests.sessions_ext.outage import dynamodb_gone, redis_gone
 from tests.sessions_ext.stores import (
     WAIT,
@@ -232,3 +234,47 @@ def test_copy_that_expires_while_it_is_taken_over_is_nobodys() -> None:
     redis_store.absorb(conf.redis(), digest, Record(version=5, expires_at=now_ms() - 1))
 
     assert redis_store.read(conf.redis(), digest) is None
+
+
+# --- A rename, and somebody who tells DynamoDB of it meanwhile -----------------------------------
+
+
+@pytest.mark.parametrize("who", ["sweep", "reconciliation"])
+def test_a_rename_survives_whoever_tells_dynamodb_of_it_first(
+    who: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis' tombstone of the former id is copied before the request gets to it."""
+    session = stored(cart="c-1")
+    there, digest = in_dynamodb(session), digest_of(session)
+    assert isinstance(there, Record)
+    before = there
+
+    def tell() -> None:
+        if who == "sweep":
+            sweep()
+        else:
+            reconcile.complete(conf.redis(), dynamodb(), digest, before)
+
+    with in_between(monkeypatch, redis_store, "rename", tell):
+        session.cycle_key()
+
+    assert content_of(session) == {"cart": "c-1"}
+
+
+def test_a_log_out_ends_a_rename_whose_answer_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = stored(cart="c-1", _auth_user_id="lost-answer")
+    other = again(session)
+    assert other["cart"] == "c-1"
+    rename = redis_store.rename
+
+    def answerless(*args: Any, **options: Any) -> Any:
+        rename(*args, **options)
+        raise ConnectionError("the answer is lost")
+
+    trust_redis()
+    with monkeypatch.context() as patch:
+        patch.setattr(redis_store, "rename", answerless)
+        with in_between(patch, dynamodb_store, "note", other.flush), suppress(UpdateError):
+            session.cycle_key()
+
+    assert directory.sessions_of("lost-answer") == []
