@@ -2,7 +2,7 @@
 
 Instances of the former release may serve while this runs and afterwards: what they change is
 written into the ledger for them. 0003 ends that. Stock is locked for the moment that this takes.
-docs/decisions/0008-stock-ledger.md says why the guard is made like this.
+docs/decisions/0009-stock-ledger.md says why the guard is made like this.
 """
 
 import django.db.models.deletion
