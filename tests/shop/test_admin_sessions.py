@@ -210,9 +210,9 @@ def test_without_the_copy_the_page_and_signing_out_work(staff: Client, customer:
 def test_without_any_store_staff_are_told_to_come_back(staff: Client, customer: Customer) -> None:
     """Their own session cannot be asked either."""
     staff.raise_request_exception = False
-    forget_clients()
 
     with redis_gone(), dynamodb_gone():
+        forget_clients()
         response = staff.post(sign_out_of(customer))
 
     assert response.status_code == 503

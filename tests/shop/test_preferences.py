@@ -105,9 +105,9 @@ def signed_in(client: Client) -> Client:
 
 def test_a_page_that_needs_no_session_outlives_both_stores(signed_in: Client) -> None:
     signed_in.raise_request_exception = False
-    forget_clients()
     try:
         with redis_gone(), dynamodb_gone():
+            forget_clients()
             missing = signed_in.get("/nowhere/")
             account = signed_in.get("/account/")
     finally:

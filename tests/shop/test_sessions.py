@@ -324,9 +324,9 @@ def fresh_clients() -> Iterator[None]:
 @pytest.mark.usefixtures("fresh_clients")
 def test_without_redis_the_list_and_signing_out_work(customer: Customer) -> None:
     phone, desk = signed_in(customer, IPHONE), signed_in(customer)
-    forget_clients()
 
     with redis_gone():
+        forget_clients()
         sign_out(desk, digest(phone))
         assert devices(desk) == ["Firefox on Windows"]
         assert is_guest(phone)
@@ -340,9 +340,9 @@ def test_without_redis_the_list_and_signing_out_work(customer: Customer) -> None
 @pytest.mark.parametrize("path", ["", "sign-out/", f"{'0' * 64}/sign-out/"])
 def test_without_any_store_nobody_is_told_an_untruth(customer: Customer, path: str) -> None:
     desk = signed_in(customer)
-    forget_clients()
 
     with redis_gone(), dynamodb_gone():
+        forget_clients()
         response = desk.post(f"{PAGE}{path}") if path else desk.get(PAGE)
 
     assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
