@@ -15,7 +15,7 @@ from tests.stack import Stack
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let every database test read through `replica` too: it mirrors `default` there."""
+    """Let every database test read through `replica`, which mirrors `default`; browsers last."""
     for item in items:
         marker = item.get_closest_marker("django_db")
         if marker and "databases" not in marker.kwargs:
@@ -23,6 +23,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(
                 pytest.mark.django_db(**marker.kwargs, databases=databases), append=False
             )
+    # Playwright keeps an event loop running in the main thread, where Django then refuses to work
+    # synchronously: whoever drives a browser comes last.
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
 @pytest.fixture(scope="session")

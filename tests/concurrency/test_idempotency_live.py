@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from regions.embedded.plan import REPOSITORY
+from tests import loops
 from tests.shopper import new_email
 from tests.stack import Stack, wait_until
 
@@ -81,7 +82,7 @@ def send_at_once(
                 for number in range(times):
                     tasks.create_task(sent.ask(clients[number % len(clients)], body, key))
 
-    asyncio.run(run())
+    loops.run(run())
     return sent
 
 
@@ -180,7 +181,7 @@ def test_an_order_killed_in_mid_transaction_is_made_once_in_another_region(
             [sku],
         )
         with pytest.raises(httpx.TransportError):
-            asyncio.run(_killed_while_it_waits(stack, live, region, cookies, body, headers))
+            loops.run(_killed_while_it_waits(stack, live, region, cookies, body, headers))
         running = httpx.post(
             f"{stack.regions['singapore']['web']}/api/orders",
             json=body,
@@ -191,9 +192,9 @@ def test_an_order_killed_in_mid_transaction_is_made_once_in_another_region(
         holder.rollback()
 
     sent = Sent()
-    asyncio.run(_retry(stack, "singapore", sent, cookies, body, key))
+    loops.run(_retry(stack, "singapore", sent, cookies, body, key))
     stack.wait_restarted("web", region, pid)
-    asyncio.run(_retry(stack, region, sent, cookies, body, key))
+    loops.run(_retry(stack, region, sent, cookies, body, key))
 
     first, again = sent.answers
     # PostgreSQL learns of the death when the wait ends: until then nobody may act for the dead.

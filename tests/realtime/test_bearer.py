@@ -12,6 +12,7 @@ import pytest
 import websockets
 from asgiref.sync import async_to_sync, sync_to_async
 
+from tests import loops
 from tests.asked import Asked, watched
 from tests.factories import make_customer, make_order
 from tests.realtime.test_socket import Socket, log_in, paid_by_admin
@@ -191,7 +192,7 @@ def test_token_opens_a_socket_in_every_region(stack: Stack) -> None:
             return json.loads(await asyncio.wait_for(socket.recv(), 10))
 
     for region, addresses in regions.items():
-        assert asyncio.run(welcome(addresses["ws"])) == {"type": "welcome", "region": region}
+        assert loops.run(welcome(addresses["ws"])) == {"type": "welcome", "region": region}
 
 
 def test_live_socket_with_a_bad_token_is_closed_with_the_code(stack: Stack) -> None:
@@ -204,4 +205,4 @@ def test_live_socket_with_a_bad_token_is_closed_with_the_code(stack: Stack) -> N
             return int(socket.close_code)
 
     for addresses in stack.regions.values():
-        assert asyncio.run(code(addresses["ws"])) == REFUSED
+        assert loops.run(code(addresses["ws"])) == REFUSED
