@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from sessions_ext import health
+from sessions_ext import health, pulse
 from storage.buckets import create_buckets
 from storage.redis import redis_primary
 from storage.tables import create_tables
@@ -40,6 +40,8 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
 def provisioned() -> None:
     """Buckets and tables of the tests' own namespace, made once."""
     assert settings.ANYPORT_NAMESPACE == "anyport-test"
+    # settings.asgi would start it: a thread that acts beside the tests.
+    pulse._started.acquire(blocking=False)
     create_buckets()
     create_tables()
 

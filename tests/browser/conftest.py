@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
@@ -107,8 +108,20 @@ def forgetful_front(stack: Stack, tmp_path: Path) -> Iterator[str]:
             60,
             "every forgetful web process answers",
         )
-        wait_until(lambda: stack.answers(other.front), 30, "the forgetful front door answers")
+        wait_until(
+            lambda: _regions_behind(other.front) == set(plan.regions),
+            30,
+            "the forgetful front door leads to every region",
+        )
         yield other.front
+
+
+def _regions_behind(front_door: str) -> set[str]:
+    try:
+        answers = [httpx.get(f"{front_door}/health/live") for _ in range(6)]
+    except httpx.HTTPError:
+        return set()
+    return {answer.headers.get("Anyport-Region", "") for answer in answers}
 
 
 def _start(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -336,6 +337,17 @@ class Shoppers:
             assert {name: each.state(base) for name, each in self.people.items()} == self.expected
             seen = [kept.copy().state(base)[::2] for kept in self.ended]
             assert seen == [(None, 0)] * len(self.ended), f"somebody came back at {base}"
+
+    def wait_for_dynamodb(self) -> None:
+        """Until each region uses it again: each learns of its return by itself."""
+        for base in bases(self.shop):
+            wait_until(partial(self._is_copied, base), 30, f"{base} copies to DynamoDB")
+
+    def _is_copied(self, base: str) -> bool:
+        visitor = Shopper()
+        visitor.prefer(base, "USD")
+        with inside(self.shop):
+            return isinstance(copies_of(visitor.digest)[1], Record)
 
     def forget_times(self) -> None:
         """Each process finds out once that a store is gone; who asks then may wait for it."""

@@ -42,6 +42,7 @@ def test_dynamodb_killed_and_caught_up_with_by_the_sweep(shop: Stack, shoppers: 
             if "SESSION" in shopper.cookies:
                 in_redis, in_dynamodb = copies_of(shopper.digest)
                 assert in_redis == in_dynamodb
+    shoppers.wait_for_dynamodb()
     flush_redis(shop)
     shoppers.assert_complete()
 

@@ -75,13 +75,14 @@ class Command(BaseCommand):
         except (AlreadyRunning, PortTaken, WrongShape) as problem:
             raise CommandError(str(problem), returncode=1) from None
         screen = Screen(sys.stdout)
+        stack = Stack(plan, screen)
+        _stop_on_signals(stack, screen)  # before a word is said: whoever reads one may send one
         screen.heading(plan)
-        self._run(Stack(plan, screen), screen)
+        self._run(stack, screen)
         lock.release()
 
     def _run(self, stack: Stack, screen: Screen) -> None:
         """Start, watch, stop; the exit code tells how it went."""
-        _stop_on_signals(stack, screen)
         problem: Exception | None = None
         try:
             stack.start()
