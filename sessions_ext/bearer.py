@@ -55,7 +55,7 @@ def signed_in_by(request: HttpRequest, token: Token) -> Iterator[None]:
     session of another.
     """
     session, user = request.session, request.user
-    request.user = SimpleLazyObject(lambda: user_of(token))  # type: ignore[assignment]
+    request.user = SimpleLazyObject(lambda: user_of(token))  # type: ignore[assignment]  # lazy
     if session.session_key is None or digest_of(session.session_key) != token.session:
         request.session = UnkeptSession()
     try:

@@ -86,7 +86,7 @@ class MovingStore(SessionStore):
 
     # --- Load --------------------------------------------------------------------------------
 
-    def load(self) -> Attributes:  # type: ignore[override]
+    def load(self) -> Attributes:  # type: ignore[override]  # a mapping, as the engine's
         session_id = self.session_key
         content = super().load()
         if session_id is None or not self._was_issued(session_id):

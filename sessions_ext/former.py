@@ -145,7 +145,7 @@ class FormerDatabase(Former):
         if not content:  # what cannot be decoded is empty for Django
             try:
                 signing.loads(row.session_data, salt=store.key_salt, serializer=store.serializer)
-            except Exception as error:
+            except Exception as error:  # of a serialiser of the former project's own, too
                 raise Unreadable(row.pk) from error
         return Found(content, int(row.expire_date.timestamp() * 1000))
 
@@ -154,7 +154,7 @@ class FormerDatabase(Former):
         last = ""
         while True:
             live = self._rows().filter(expire_date__gt=timezone.now(), pk__gt=last)
-            rows = self._ask(lambda live=live: list(live.order_by("pk")[:batch]))  # type: ignore[misc]
+            rows = self._ask(lambda live=live: list(live.order_by("pk")[:batch]))  # type: ignore[misc]  # the default binds it
             if not rows:
                 return
             yield [(row.pk, self._readable(row)) for row in rows]

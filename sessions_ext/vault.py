@@ -200,7 +200,7 @@ def _save(
             case Outcome.TAKEN:
                 raise Taken
             case Outcome.MISSING | Outcome.BEHIND:
-                assert loaded is not None, "only an update finds something missing"  # noqa: S101
+                assert loaded is not None, "only an update finds something missing"  # noqa: S101 (types)
                 heal(client, digest, loaded, outcome)
             case _:
                 if outcome is Outcome.MERGED:

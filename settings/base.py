@@ -11,7 +11,7 @@ from celery.schedules import crontab
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
-from settings.accounts import *  # noqa: F403
+from settings.accounts import *  # noqa: F403 (a part of these settings)
 from settings.admin import UNFOLD as UNFOLD
 from settings.env import (
     env_bool,

@@ -15,7 +15,7 @@ def device_name(agent: str) -> str:
 
     The parser brings 7 MB of patterns, so it is imported by those who ask for a name.
     """
-    import ua_parser  # noqa: PLC0415
+    import ua_parser  # noqa: PLC0415 (its tables take memory)
 
     found = ua_parser.parser(agent, ua_parser.Domain.USER_AGENT | ua_parser.Domain.OS)
     browser = _browser(found.user_agent.family) if found.user_agent else ""

@@ -14,7 +14,7 @@ ATTEMPTS: Final = ("allauth:rl:", "throttle:")
 _own: Final = LocMemCache("attempts", {"OPTIONS": {"MAX_ENTRIES": 10_000}})
 
 
-class SharedCache(RedisCache):  # type: ignore[misc]
+class SharedCache(RedisCache):  # type: ignore[misc]  # django-redis has no types
     """django-redis, but attempts are still counted while Redis is gone.
 
     Refusing everybody would close the log-in with Redis, and refusing nobody would let passwords

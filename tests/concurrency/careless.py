@@ -17,9 +17,9 @@ import django
 
 def bypass_guard(replace: Callable[[Any, str, Any], object]) -> None:
     """The control: "GET; work; SET". The key is written after the commit of the effect."""
-    from orders import idempotency  # noqa: PLC0415
-    from orders.answers import Answer  # noqa: PLC0415
-    from orders.models import IdempotencyRecord  # noqa: PLC0415
+    from orders import idempotency  # noqa: PLC0415 (after the set-up)
+    from orders.answers import Answer  # noqa: PLC0415 (after the set-up)
+    from orders.models import IdempotencyRecord  # noqa: PLC0415 (after the set-up)
 
     def take(claim: Any) -> tuple[list[str], Answer | None]:
         seen = IdempotencyRecord.objects.filter(owner__in=claim.owners, key=claim.key).first()
@@ -28,7 +28,7 @@ def bypass_guard(replace: Callable[[Any, str, Any], object]) -> None:
         return [], Answer(seen.status or 0, bytes(seen.body or b""), seen.headers or {})
 
     def write_later(owners: tuple[str, ...], key: UUID, digest: str, answer: Answer) -> None:
-        from django.utils import timezone  # noqa: PLC0415
+        from django.utils import timezone  # noqa: PLC0415 (after the set-up)
 
         IdempotencyRecord.objects.get_or_create(
             owner=owners[0],
@@ -49,8 +49,8 @@ def bypass_guard(replace: Callable[[Any, str, Any], object]) -> None:
 
 def meet(together: int) -> None:
     """Let so many requests look before any acts, and take the cart's lock away."""
-    from orders import idempotency  # noqa: PLC0415
-    from orders.services import checkout  # noqa: PLC0415
+    from orders import idempotency  # noqa: PLC0415 (after the set-up)
+    from orders.services import checkout  # noqa: PLC0415 (after the set-up)
 
     barrier = Barrier(together, timeout=30)
     take: Any = idempotency._Claim._take
@@ -82,7 +82,7 @@ class Quiet(WSGIRequestHandler):
 
 def main() -> None:
     django.setup()
-    from django.core.wsgi import get_wsgi_application  # noqa: PLC0415
+    from django.core.wsgi import get_wsgi_application  # noqa: PLC0415 (after the set-up)
 
     bypass_guard(setattr)
     meet(int(sys.argv[1]))

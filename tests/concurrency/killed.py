@@ -19,7 +19,7 @@ from tests.concurrency.careless import bypass_guard
 
 def main() -> None:
     django.setup()
-    from django.test.utils import setup_test_environment  # noqa: PLC0415
+    from django.test.utils import setup_test_environment  # noqa: PLC0415 (after the set-up)
 
     import settings.urls  # noqa: F401, PLC0415 (so that no fork has to)
 
@@ -44,7 +44,7 @@ def _fork(order: dict[str, Any]) -> dict[str, Any]:
 
 
 def _serve(order: dict[str, Any], report: Callable[[dict[str, Any]], object]) -> None:
-    from django.test import Client  # noqa: PLC0415
+    from django.test import Client  # noqa: PLC0415 (after the set-up)
 
     if order["careless"]:
         bypass_guard(setattr)
@@ -68,10 +68,10 @@ def _serve(order: dict[str, Any], report: Callable[[dict[str, Any]], object]) ->
 
 
 def _watch(step: Callable[[str], None]) -> None:
-    from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: PLC0415
-    from django.db.backends.utils import CursorWrapper  # noqa: PLC0415
+    from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: PLC0415 (after the set-up)
+    from django.db.backends.utils import CursorWrapper  # noqa: PLC0415 (after the set-up)
 
-    from storage.redis import GuardedPipeline, GuardedRedis  # noqa: PLC0415
+    from storage.redis import GuardedPipeline, GuardedRedis  # noqa: PLC0415 (after the set-up)
 
     for owner, name, label in (
         (CursorWrapper, "execute", ""),

@@ -55,13 +55,13 @@ def main() -> None:
 
 def _prepare() -> None:
     """Our table, and that of Django's engine, in the stack's own database."""
-    import django  # noqa: PLC0415 (the stack must be there first)
+    import django  # noqa: PLC0415 (needs the settings)
 
     django.setup()
-    from django.apps import AppConfig, apps  # noqa: PLC0415
-    from django.db import connection  # noqa: PLC0415
+    from django.apps import AppConfig, apps  # noqa: PLC0415 (needs the settings)
+    from django.db import connection  # noqa: PLC0415 (needs the settings)
 
-    from storage.tables import create_tables  # noqa: PLC0415
+    from storage.tables import create_tables  # noqa: PLC0415 (needs the settings)
 
     create_tables()
     sessions = AppConfig.create("django.contrib.sessions")
@@ -124,7 +124,7 @@ class Subject:
         return session
 
     def settings(self) -> AbstractContextManager[object]:
-        from django.test import override_settings  # noqa: PLC0415
+        from django.test import override_settings  # noqa: PLC0415 (needs the settings)
 
         changes: dict[str, Any] = {"SESSION_DYNAMODB_CLIENT": None} if self.alone else {}
         return override_settings(SESSION_ENGINE=self.engine, **changes)
@@ -153,7 +153,7 @@ class Subject:
 
 def _sizes() -> dict[bytes, int]:
     """Bytes in Valkey by key."""
-    from storage.redis import redis_primary  # noqa: PLC0415
+    from storage.redis import redis_primary  # noqa: PLC0415 (needs the settings)
 
     client = redis_primary()
     return {key: client.memory_usage(key, samples=0) or 0 for key in client.scan_iter("*")}

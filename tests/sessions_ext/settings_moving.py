@@ -2,7 +2,7 @@
 
 import os
 
-from settings.test import *  # noqa: F403
+from settings.test import *  # noqa: F403 (the tests' own)
 
-DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]  # noqa: F405
-INSTALLED_APPS = [*INSTALLED_APPS, "django.contrib.sessions"]  # noqa: F405
+DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]  # noqa: F405 (from there)
+INSTALLED_APPS = [*INSTALLED_APPS, "django.contrib.sessions"]  # noqa: F405 (from there)
