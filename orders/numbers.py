@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Final
 
-from orders.models import NUMBER_ALPHABET
+from orders.models.order import NUMBER_ALPHABET
 
 _BODY: Final = 12
 _LOOKALIKES: Final = str.maketrans("OIL", "011")

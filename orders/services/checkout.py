@@ -17,7 +17,11 @@ from shop.models import Cart, CartLine, Customer, Price
 from shop.money import Money
 from shop.services.stock import Cause, Mover, allocate_stock
 
-HOLD: Final = {Order.Payment.INVOICE: timedelta(days=14), Order.Payment.CASH: None}
+HOLD: Final = {
+    Order.Payment.INVOICE: timedelta(days=14),
+    Order.Payment.CARD: timedelta(minutes=45),
+    Order.Payment.CASH: None,
+}
 """How long an unpaid order keeps its stock; None where payment comes with the parcel."""
 
 

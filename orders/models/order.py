@@ -1,4 +1,4 @@
-"""Orders, their lines and history, and the idempotency records of requests that made them."""
+"""Orders, their lines, and the history of their status."""
 
 import secrets
 from typing import Final
@@ -28,6 +28,7 @@ class Order(PostalAddress):
     class Status(models.TextChoices):
         PENDING = "pending", _("Pending")
         PAID = "paid", _("Paid")
+        PARTLY_FULFILLED = "partly_fulfilled", _("Partly fulfilled")
         FULFILLED = "fulfilled", _("Fulfilled")
         CANCELLED = "cancelled", _("Cancelled")
         REFUNDED = "refunded", _("Refunded")
@@ -35,6 +36,7 @@ class Order(PostalAddress):
     class Payment(models.TextChoices):
         INVOICE = "invoice", _("Invoice")
         CASH = "cash_on_delivery", _("Cash on delivery")
+        CARD = "card", _("Card")
 
     class Delivery(models.TextChoices):
         STANDARD = "standard", _("Standard post")
@@ -59,6 +61,14 @@ class Order(PostalAddress):
     subtotal_amount = models.PositiveBigIntegerField(_("subtotal"), editable=False)
     delivery_amount = models.PositiveBigIntegerField(_("delivery"), editable=False)
     total_amount = models.PositiveBigIntegerField(_("total"), editable=False)
+    refunded_amount = models.PositiveBigIntegerField(
+        _("refunded"), default=0, db_default=0, editable=False
+    )
+    """What was sent back, or is on its way back."""
+    language = models.CharField(
+        _("language"), max_length=10, choices=settings.LANGUAGES, default="en", db_default="en"
+    )
+    """Of the messages that the shopper gets."""
     delivery_method = models.CharField(_("delivery method"), max_length=20, choices=Delivery)
     payment_method = models.CharField(_("payment method"), max_length=20, choices=Payment)
     placed_at = models.DateTimeField(_("placed"), default=timezone.now, editable=False)
@@ -86,6 +96,10 @@ class Order(PostalAddress):
                 condition=Q(total_amount=F("subtotal_amount") + F("delivery_amount")),
                 name="order_total_adds_up",
             ),
+            models.CheckConstraint(
+                condition=Q(refunded_amount__lte=F("total_amount")),
+                name="order_refund_within_total",
+            ),
         )
 
     def __str__(self) -> str:
@@ -106,6 +120,10 @@ class Order(PostalAddress):
     def total(self) -> Money:
         return Money(self.total_amount, self.currency)
 
+    @property
+    def refunded(self) -> Money:
+        return Money(self.refunded_amount, self.currency)
+
 
 class OrderLine(models.Model):
     """What was bought, as it was called and cost then."""
@@ -118,6 +136,12 @@ class OrderLine(models.Model):
     name = models.CharField(_("name"), max_length=200)
     options = models.JSONField(_("options"), default=dict, blank=True)
     quantity = models.PositiveIntegerField(_("quantity"))
+    shipped_quantity = models.PositiveIntegerField(
+        _("shipped"), default=0, db_default=0, editable=False
+    )
+    returned_quantity = models.PositiveIntegerField(
+        _("returned"), default=0, db_default=0, editable=False
+    )
     unit_amount = models.PositiveBigIntegerField(_("price"))
     total_amount = models.PositiveBigIntegerField(_("total"))
 
@@ -132,6 +156,14 @@ class OrderLine(models.Model):
                 name="order_line_total_adds_up",
             ),
             models.UniqueConstraint(fields=("order", "variant"), name="order_line_one_a_variant"),
+            models.CheckConstraint(
+                condition=Q(shipped_quantity__lte=F("quantity")),
+                name="order_line_ships_what_was_sold",
+            ),
+            models.CheckConstraint(
+                condition=Q(returned_quantity__lte=F("shipped_quantity")),
+                name="order_line_returns_what_was_shipped",
+            ),
         )
 
     def __str__(self) -> str:
@@ -144,6 +176,11 @@ class OrderLine(models.Model):
     @property
     def total(self) -> Money:
         return Money(self.total_amount, self.order.currency)
+
+    @property
+    def open_quantity(self) -> int:
+        """Units that have not left yet."""
+        return self.quantity - self.shipped_quantity
 
     @property
     def option_text(self) -> str:
@@ -176,28 +213,3 @@ class OrderStatusChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_status or '–'} → {self.to_status}"
-
-
-class IdempotencyRecord(models.Model):
-    """A request that must take effect once, and the answer it got (orders/idempotency.py)."""
-
-    owner = models.CharField(_("owner"), max_length=80)
-    key = models.UUIDField(_("key"))
-    fingerprint = models.CharField(_("fingerprint"), max_length=64)
-    status = models.PositiveSmallIntegerField(_("status"), null=True)
-    body = models.BinaryField(_("body"), null=True)
-    # Null, so that instances of the release before may still write records while this one starts.
-    headers = models.JSONField(null=True)
-    created_at = models.DateTimeField(_("created"), default=timezone.now)
-    expires_at = models.DateTimeField(_("expires"))
-
-    class Meta:
-        verbose_name = _("idempotency record")
-        verbose_name_plural = _("idempotency records")
-        indexes = (models.Index(fields=["expires_at"], name="idempotency_expiry"),)
-        constraints = (
-            models.UniqueConstraint(fields=("owner", "key"), name="idempotency_key_once"),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.owner} {self.key}"

@@ -1,0 +1,30 @@
+"""Requests that must take effect once, and the answers they got (orders/idempotency.py)."""
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class IdempotencyRecord(models.Model):
+    """A request that must take effect once, and the answer it got ."""
+
+    owner = models.CharField(_("owner"), max_length=80)
+    key = models.UUIDField(_("key"))
+    fingerprint = models.CharField(_("fingerprint"), max_length=64)
+    status = models.PositiveSmallIntegerField(_("status"), null=True)
+    body = models.BinaryField(_("body"), null=True)
+    # Null, so that instances of the release before may still write records while this one starts.
+    headers = models.JSONField(null=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    expires_at = models.DateTimeField(_("expires"))
+
+    class Meta:
+        verbose_name = _("idempotency record")
+        verbose_name_plural = _("idempotency records")
+        indexes = (models.Index(fields=["expires_at"], name="idempotency_expiry"),)
+        constraints = (
+            models.UniqueConstraint(fields=("owner", "key"), name="idempotency_key_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.owner} {self.key}"
