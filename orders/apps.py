@@ -5,4 +5,4 @@ class OrdersConfig(AppConfig):
     name = "orders"
 
     def ready(self) -> None:
-        from orders import signals  # noqa: F401, PLC0415 (receivers register on import)
+        from orders import mails, signals  # noqa: F401, PLC0415 (handlers register on import)

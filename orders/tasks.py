@@ -2,8 +2,11 @@
 
 from datetime import datetime
 
+from celery import shared_task
+
 from jobs.runs import Result, scheduled_job
 from orders.idempotency import delete_expired_records
+from orders.outbox import delete_done, relay
 from orders.reports import write_sales_report
 from orders.services.status import cancel_expired_orders
 from shop.services.cart import delete_stale_carts
@@ -19,6 +22,7 @@ def clean_up_orders(slot: datetime) -> Result:
         "cancelled": cancel_expired_orders(),
         "carts": delete_stale_carts(),
         "idempotency_records": delete_expired_records(),
+        "outbox_messages": delete_done(),
     }
 
 
@@ -26,3 +30,15 @@ def clean_up_orders(slot: datetime) -> Result:
 def report_sales(slot: datetime) -> Result:
     """Daily at 02:00 UTC: yesterday's sales, as they stood at the slot's time."""
     return {"key": write_sales_report(as_of=slot)}
+
+
+@scheduled_job
+def relay_outbox(slot: datetime) -> Result:
+    """Every minute: e-mails and whatever else is due. What a nudge should have done, mostly is."""
+    return {"done": relay()}
+
+
+@shared_task
+def relay_now() -> None:
+    """A nudge: something was written to the outbox just now. May be lost, or come twice."""
+    relay()

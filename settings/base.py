@@ -328,6 +328,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "jobs.scheduler:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "clean-up-orders": {"task": "orders.tasks.clean_up_orders", "schedule": crontab(minute=0)},
+    "relay-outbox": {"task": "orders.tasks.relay_outbox", "schedule": crontab()},
     "report-sales": {
         "task": "orders.tasks.report_sales",
         "schedule": crontab(minute=0, hour=2),
