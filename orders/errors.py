@@ -47,6 +47,32 @@ class WrongStatus(ShopError):
         self.wanted = wanted
 
 
+class TooManyUnits(ShopError):
+    """More units of a line than can leave, or come back."""
+
+    def __init__(self, sku: str, wanted: int, possible: int) -> None:
+        super().__init__(sku, wanted, possible)
+        self.sku = sku
+        self.wanted = wanted
+        self.possible = possible
+
+
+class NoUnits(ShopError):
+    """A parcel, or a return, of nothing."""
+
+
+class ReturnOpen(ShopError):
+    """The order has a return that the shop has not settled yet."""
+
+
+class ReturnSettled(ShopError):
+    """Somebody else settled the return, and otherwise."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(state)
+        self.state = state
+
+
 class TooManyTries(ShopError):
     """Too many look-ups failed from this address."""
 

@@ -7,6 +7,7 @@ from orders.models import Order
 STATUS_COLOURS: Final = {
     Order.Status.PENDING: "warning",
     Order.Status.PAID: "info",
+    Order.Status.PARTLY_FULFILLED: "info",
     Order.Status.FULFILLED: "success",
     Order.Status.CANCELLED: "default",
     Order.Status.REFUNDED: "danger",

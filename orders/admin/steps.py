@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from orders.errors import WrongStatus
 from orders.models import Order
+from orders.services.fulfilment import ship_rest
 from orders.services.status import allowed_origins, change_status
 from shop.errors import StockTooLow
 
@@ -98,7 +99,10 @@ def take_step(
     for order in orders:
         try:
             with transaction.atomic():
-                change_status(order=order, to=step.to, actor=request.user)  # type: ignore[arg-type]
+                if step.to == Order.Status.FULFILLED:
+                    ship_rest(order=order, actor=request.user)  # type: ignore[arg-type]
+                else:
+                    change_status(order=order, to=step.to, actor=request.user)  # type: ignore[arg-type]
                 admin.log_change(request, order, [{"changed": {"fields": [step.to]}}])
         except WrongStatus as error:
             if error.status == step.to:

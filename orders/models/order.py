@@ -183,6 +183,11 @@ class OrderLine(models.Model):
         return self.quantity - self.shipped_quantity
 
     @property
+    def returnable_quantity(self) -> int:
+        """Units that left and have not come back."""
+        return self.shipped_quantity - self.returned_quantity
+
+    @property
     def option_text(self) -> str:
         return ", ".join(str(value) for value in self.options.values())
 

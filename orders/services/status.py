@@ -1,28 +1,47 @@
-"""An order's life: conditional updates with an audit row, stock and an event."""
+"""An order's life: conditional updates with an audit row, stock and an event.
+
+Whoever changes an order locks its row first, then its payment, then stock: two that meet wait for
+each other and never in a circle.
+"""
 
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from orders.errors import WrongStatus
-from orders.models import Order, OrderStatusChange
+from orders.mails import queue_mail
+from orders.models import Order, OrderStatusChange, Payment
 from realtime.publish import publish
 from shop.models import Customer
-from shop.services.stock import Cause, Mover, release_stock, ship_stock
+from shop.services.stock import Cause, Mover, allocate_stock, release_stock
 
 Status = Order.Status
 
 NOT_PAID: Final = gettext_noop("Not paid in time")
-"""A note in the history; the order's page shows it in the reader's language."""
+CAME_LATE: Final = gettext_noop("Your payment came after all")
+"""Notes in the history; the order's page shows them in the reader's language."""
+
+OPEN_PAYMENT: Final = (
+    Payment.State.STARTED,
+    Payment.State.REQUIRES_ACTION,
+    Payment.State.AUTHORISED,
+)
+"""Payments of which nothing is taken yet, and which a cancelled order has to let go."""
 
 ALLOWED_FROM: Final[dict[str, tuple[str, ...]]] = {
     Status.PAID: (Status.PENDING,),
-    Status.FULFILLED: (Status.PENDING, Status.PAID),
+    Status.PARTLY_FULFILLED: (Status.PENDING, Status.PAID, Status.PARTLY_FULFILLED),
+    Status.FULFILLED: (Status.PENDING, Status.PAID, Status.PARTLY_FULFILLED),
     Status.CANCELLED: (Status.PENDING,),
-    Status.REFUNDED: (Status.PAID, Status.FULFILLED),
+    Status.REFUNDED: (Status.PAID, Status.PARTLY_FULFILLED, Status.FULFILLED),
 }
+"""Where each step starts. From CANCELLED there is a way back for money alone: `reinstate`."""
+SENT: Final = (Status.PARTLY_FULFILLED, Status.FULFILLED)
+HOLDS_STOCK: Final = (Status.PENDING, Status.PAID, Status.PARTLY_FULFILLED)
+"""Statuses in which what has not left is allocated."""
 
 
 def allowed_origins(order: Order, to: str) -> tuple[str, ...]:
@@ -31,7 +50,7 @@ def allowed_origins(order: Order, to: str) -> tuple[str, ...]:
     Only cash on delivery is sent before it is paid: it is paid at the door.
     """
     origins = ALLOWED_FROM.get(to, ())
-    if to == Status.FULFILLED and order.payment_method != Order.Payment.CASH:
+    if to in SENT and order.payment_method != Order.Payment.CASH:
         return tuple(origin for origin in origins if origin != Status.PENDING)
     return origins
 
@@ -40,53 +59,118 @@ def allowed_origins(order: Order, to: str) -> tuple[str, ...]:
 def change_status(*, order: Order, to: str, actor: Customer | None = None, note: str = "") -> Order:
     """Move the order on, with what that means for stock, the audit trail and open tabs.
 
-    Raises WrongStatus if the order is not (any more) where this step starts, and StockTooLow if it
-    is to be sent while units sold on back-order have not come; then nothing has changed. Two clicks
-    at once give one step: the loser of the conditional update sees the winner's status.
+    Raises WrongStatus if the order is not (any more) where this step starts; then nothing has
+    changed. Two clicks at once give one step: the loser of the conditional update sees the
+    winner's status. Parcels leave by `fulfilment.ship`, which calls this.
     """
-    for origin in allowed_origins(order, to):
+    _move(order, allowed_origins(order, to), to, actor, note)
+    if to in SENT:
+        _refuse_unshipped(order, to)
+    if to == Status.CANCELLED:
+        # The gateway still may take the money: the completer stops it there.
+        _open_payments(order).update(next_try_at=timezone.now())
+        queue_mail(order, "cancelled")
+    if to in (Status.CANCELLED, Status.REFUNDED):
+        release_stock(_open_units(order), cause_of(order, actor, note))
+    order.status = to
+    return order
+
+
+@transaction.atomic
+def reinstate(*, order: Order, actor: Customer | None = None, note: str = CAME_LATE) -> Order:
+    """A cancelled order is paid after all: its units are allocated again. For payments alone.
+
+    Raises OutOfStock where they were sold meanwhile, and WrongStatus if it is not cancelled; then
+    nothing has changed.
+    """
+    _move(order, (Status.CANCELLED,), Status.PAID, actor, note)
+    allocate_stock(_open_units(order), cause_of(order, actor, note))
+    queue_mail(order, "confirmation", about="reinstated")  # they were told that it is cancelled
+    order.status = Status.PAID
+    return order
+
+
+def was_not_paid_in_time(order: Order) -> bool:
+    """Whether it was cancelled by its hold's end, and not because somebody wanted that."""
+    last = order.history.order_by("-pk").first()
+    return last is not None and last.to_status == Status.CANCELLED and last.note == NOT_PAID
+
+
+def _move(
+    order: Order, origins: tuple[str, ...], to: str, actor: Customer | None, note: str
+) -> None:
+    for origin in origins:
         if Order.objects.filter(pk=order.pk, status=origin).update(status=to):
             break
     else:
         order.refresh_from_db(fields=["status"])
         raise WrongStatus(order.number, order.status, to)
-    order.status = to
-    _move_stock(order, origin, to, _cause(order, actor, note))
     OrderStatusChange.objects.create(
         order=order, from_status=origin, to_status=to, actor=actor, note=note
     )
+    tell_tabs(order, to)
+
+
+def tell_tabs(order: Order, status: str) -> None:
+    """The tabs that show the order show it anew. Call it in the transaction of what changed."""
     publish(
         audience=f"order:{order.number}",
         kind="order.status",
-        payload={"number": order.number, "status": to},
+        payload={"number": order.number, "status": status},
     )
-    return order
 
 
-def _cause(order: Order, actor: Customer | None, note: str) -> Cause:
+def cause_of(order: Order, actor: Customer | None, note: str = "") -> Cause:
+    """For the stock's ledger."""
     mover = Mover.SYSTEM if actor is None else Mover.STAFF if actor.is_staff else Mover.SHOPPER
     return Cause(mover, actor, reason=note, order=order.number)
 
 
-def _move_stock(order: Order, origin: str, to: str, cause: Cause) -> None:
-    units = dict(order.lines.values_list("variant_id", "quantity"))
-    if to == Status.FULFILLED:
-        ship_stock(units, cause)
-    elif to == Status.CANCELLED or (to == Status.REFUNDED and origin == Status.PAID):
-        release_stock(units, cause)
+def _open_units(order: Order) -> dict[int, int]:
+    """`{variant id: units}` that have not left."""
+    lines = order.lines.filter(quantity__gt=F("shipped_quantity"))
+    return {line.variant_id: line.open_quantity for line in lines}
+
+
+def _refuse_unshipped(order: Order, to: str) -> None:
+    """Fulfilled is an order of which all has left: whoever forgets the parcel is a bug."""
+    if (to == Status.FULFILLED) == bool(_open_units(order)):
+        raise RuntimeError(f"{order.number} is not {to}: ship what is open")
+
+
+def _open_payments(order: Order) -> QuerySet[Payment]:
+    return Payment.objects.filter(order=order, state__in=OPEN_PAYMENT)
 
 
 def cancel_expired_orders(*, limit: int = 500) -> int:
     """Cancel unpaid orders past their hold and give their stock back. Returns how many.
 
-    Each order is a transaction of its own: one that was paid meanwhile is left alone.
+    Each order is a transaction of its own: one that was paid meanwhile is left alone, and so is
+    one whose money is reserved, or whose gateway is being asked: whoever asks moves it on.
     """
     expired = Order.objects.filter(status=Status.PENDING, expires_at__lt=timezone.now())
     cancelled = 0
-    for order in expired.order_by("expires_at")[:limit]:
-        try:
-            change_status(order=order, to=Status.CANCELLED, note=NOT_PAID)
-        except WrongStatus:
-            continue
-        cancelled += 1
+    for order in expired.filter(~_money_is_coming()).order_by("expires_at")[:limit]:
+        cancelled += _cancel_unpaid(order)
     return cancelled
+
+
+def _money_is_coming() -> Exists:
+    """A condition on orders: the money is reserved or taken, or its gateway is asked right now."""
+    reserved = Q(state__in=(Payment.State.AUTHORISED, Payment.State.CAPTURED))
+    asked = Q(state__in=OPEN_PAYMENT, claimed_until__gt=timezone.now())
+    return Exists(Payment.objects.filter(reserved | asked, order=OuterRef("pk")))
+
+
+@transaction.atomic
+def _cancel_unpaid(order: Order) -> bool:
+    """Whether it was still unpaid. Under both locks nobody can claim its payment meanwhile."""
+    list(Order.objects.select_for_update().filter(pk=order.pk))
+    list(_open_payments(order).select_for_update())
+    if Order.objects.filter(_money_is_coming(), pk=order.pk).exists():
+        return False
+    try:
+        change_status(order=order, to=Status.CANCELLED, note=NOT_PAID)
+    except WrongStatus:
+        return False
+    return True
