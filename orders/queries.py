@@ -1,17 +1,19 @@
 """Reads of orders: who may read which, and what their pages show."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from orders.errors import TooManyTries
-from orders.models import Order
+from orders.models import Order, OrderStatusChange, Refund, Return
+from orders.services.status import SENT
 from shop.models import Customer, ProductImage
 from shop.throttle import LOOKUP, SCAN, give_back, spend_try
 
@@ -71,9 +73,10 @@ def look_up_order(request: HttpRequest, number: str, *, email: str) -> Order | N
 class Step:
     """A stage of an order's life. `at` is None while it lies ahead."""
 
-    label: Promise
+    label: Promise | str
     at: datetime | None
     note: str = ""
+    tracking: str = ""
     is_current: bool = False
 
 
@@ -82,30 +85,71 @@ Status = Order.Status
 STEP_LABELS: Final[dict[str, Promise]] = {
     Status.PENDING: _("Received"),
     Status.PAID: pgettext_lazy("a step", "Paid"),
+    Status.PARTLY_FULFILLED: _("Part of it is on its way"),
     Status.FULFILLED: _("On its way"),
     Status.CANCELLED: _("Cancelled"),
     Status.REFUNDED: _("Refunded"),
 }
-AHEAD: Final[dict[tuple[str, str], tuple[str, ...]]] = {
-    (Order.Payment.INVOICE, Status.PENDING): (Status.PAID, Status.FULFILLED),
-    (Order.Payment.CASH, Status.PENDING): (Status.FULFILLED,),
-    (Order.Payment.INVOICE, Status.PAID): (Status.FULFILLED,),
-    (Order.Payment.CASH, Status.PAID): (Status.FULFILLED,),
+THE_REST: Final = _("The rest is on its way")
+RETURN_LABELS: Final[dict[str, Promise]] = {
+    Return.State.RECEIVED: _("Your return is here"),
+    Return.State.DECLINED: _("We cannot take it back"),
 }
-"""What usually follows, by payment method and status. Cash is paid at the door, when it arrives."""
+AHEAD: Final[dict[tuple[str, str], tuple[str, ...]]] = {
+    (Order.Payment.CASH, Status.PENDING): (Status.FULFILLED,),
+    (Order.Payment.INVOICE, Status.PENDING): (Status.PAID, Status.FULFILLED),
+    (Order.Payment.CARD, Status.PENDING): (Status.PAID, Status.FULFILLED),
+}
+"""What usually follows, by payment method. Cash is paid at the door, when it arrives."""
 
 
 def order_steps(order: Order) -> list[Step]:
     """What happened to the order, with times, and what comes next."""
     changes = list(order.history.all())
-    steps = [
-        Step(
-            STEP_LABELS[change.to_status], change.at, change.note, is_current=change is changes[-1]
-        )
-        for change in changes
+    past = [_status_step(change) for change in changes]
+    past += _return_steps(order) + _refund_steps(order, changes)
+    past.sort(key=attrgetter("at"))
+    if past:
+        past[-1] = replace(past[-1], is_current=True)
+    return past + [Step(label, None) for label in _ahead(order)]
+
+
+def _ahead(order: Order) -> list[Promise]:
+    if order.status == Status.PARTLY_FULFILLED:
+        return [THE_REST]
+    if order.status == Status.PAID:
+        return [STEP_LABELS[Status.FULFILLED]]
+    following = AHEAD.get((order.payment_method, order.status), ())
+    return [STEP_LABELS[status] for status in following]
+
+
+def _status_step(change: OrderStatusChange) -> Step:
+    if change.to_status not in SENT:
+        return Step(STEP_LABELS[change.to_status], change.at, change.note)
+    last = change.to_status == Status.FULFILLED and change.from_status == Status.PARTLY_FULFILLED
+    label = THE_REST if last else STEP_LABELS[change.to_status]
+    return Step(label, change.at, tracking=change.note)
+
+
+def _return_steps(order: Order) -> list[Step]:
+    steps = []
+    for request in order.returns.all():
+        steps.append(Step(gettext("You asked to return"), request.requested_at, request.reason))
+        if request.settled_at:
+            steps.append(Step(RETURN_LABELS[request.state], request.settled_at, request.answer))
+    return steps
+
+
+def _refund_steps(order: Order, changes: list[OrderStatusChange]) -> list[Step]:
+    """What was paid back. The refund that made the order a refunded one is its step already."""
+    done = Refund.objects.filter(payment__order=order, state=Refund.State.DONE)
+    refunds = list(done.select_related("payment").order_by("updated_at"))
+    if any(change.to_status == Status.REFUNDED for change in changes):
+        refunds = refunds[:-1]
+    return [
+        Step(gettext("%(amount)s sent back") % {"amount": refund.money}, refund.updated_at)
+        for refund in refunds
     ]
-    ahead = AHEAD.get((order.payment_method, order.status), ())
-    return steps + [Step(STEP_LABELS[status], None) for status in ahead]
 
 
 def with_lines(orders: QuerySet[Order]) -> QuerySet[Order]:

@@ -14,13 +14,14 @@ from jobs.models import JobRun
 from orders.admin.filters import TO_FULFIL, expiring_soon, midnight
 from orders.admin.labels import STATUS_COLOURS
 from orders.models import Order
+from orders.services.status import SENT
 from shop.admin.base import LOW_STOCK
 from shop.models import StockItem
 from shop.money import Money
 
 SHOWN: Final = 6
 """Rows of each list; the link above it leads to the rest."""
-SOLD: Final = (Order.Status.PAID, Order.Status.FULFILLED)
+SOLD: Final = (Order.Status.PAID, *SENT)
 """Statuses that count as revenue."""
 
 

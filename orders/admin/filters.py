@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 else:
     from unfold.contrib.filters.admin import RangeDateFilter
 
-TO_FULFIL: Final = Q(status=Order.Status.PAID) | Q(
+TO_FULFIL: Final = Q(status__in=(Order.Status.PAID, Order.Status.PARTLY_FULFILLED)) | Q(
     status=Order.Status.PENDING, payment_method=Order.Payment.CASH
 )
-"""Orders whose parcel may leave: paid, or to be paid at the door."""
+"""Orders of which a parcel may leave: paid, or to be paid at the door."""
 SOON: Final = timedelta(days=2)
 
 
