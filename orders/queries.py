@@ -3,18 +3,19 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import F, Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from orders.errors import TooManyTries
-from orders.models import Order, OrderStatusChange, Refund, Return
-from orders.services.status import SENT
+from orders.models import Order, OrderLine, OrderStatusChange, Refund, Return
+from orders.services.status import HOLDS_STOCK, SENT
 from shop.models import Customer, ProductImage
+from shop.queries.stock import registers_open_units
 from shop.throttle import LOOKUP, SCAN, give_back, spend_try
 
 SESSION_ORDERS: Final = "orders"
@@ -159,6 +160,17 @@ def with_lines(orders: QuerySet[Order]) -> QuerySet[Order]:
         "lines__variant__product",
         Prefetch("lines__variant__images", pictures),
         Prefetch("lines__variant__product__images", pictures),
+    )
+
+
+@registers_open_units
+def open_units() -> QuerySet[Any, Any]:
+    """What has not left of live orders, for `stock verify`: `variant`, `number`, `units`."""
+    lines = OrderLine.objects.filter(
+        order__status__in=HOLDS_STOCK, quantity__gt=F("shipped_quantity")
+    )
+    return lines.order_by().values(
+        "variant", number=F("order__number"), units=F("quantity") - F("shipped_quantity")
     )
 
 

@@ -258,10 +258,25 @@ def test_a_kind_moves_only_what_it_says(item: StockItem) -> None:
 
 def test_verify_finds_nothing_after_honest_work(item: StockItem) -> None:
     allocate_stock({item.variant_id: 4}, ORDER)
-    ship_stock({item.variant_id: 2}, ORDER)
+    ship_stock({item.variant_id: 4}, ORDER)
 
-    assert verify() == (0, "1 stock items, each the sum of its movements\n")
-    assert json.loads(verify(json=True)[1]) == {"items": 1, "differences": []}
+    assert verify() == (
+        0,
+        "1 stock items, each the sum of its movements and held by open orders\n",
+    )
+    assert json.loads(verify(json=True)[1]) == {"items": 1, "differences": [], "unclaimed": []}
+
+
+def test_verify_names_units_that_no_open_order_waits_for(item: StockItem) -> None:
+    allocate_stock({item.variant_id: 4}, ORDER)
+
+    code, said = verify()
+
+    assert code == 1
+    assert said == (
+        f"{item.variant.sku}: 4 allocated, but open orders wait for 0. Look at {ORDER.order}:"
+        " their movements are not what is open of them.\n"
+    )
 
 
 def test_verify_names_a_sku_whose_guard_was_switched_off(item: StockItem) -> None:

@@ -10,18 +10,20 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from shop.errors import StockTooLow, UnknownSku
-from shop.queries.stock import Difference, find_differences
+from shop.queries.stock import Difference, Unclaimed, find_differences, find_unclaimed
 from shop.services.stock import follow_ledger
 
 DIFFERS: Final = 1  # exit codes
 STOPPED: Final = 3
 _VERIFY: Final = """\
-Compare every stock item with the sum of its movements, while orders go on.
+Compare every stock item with the sum of its movements, and what is allocated with the units that
+open orders wait for, while orders go on.
 
 exit codes:
-  0  every item equals its ledger
+  0  every item equals its ledger, and holds what open orders wait for
   1  the items named differ: somebody went around the guard in the database, or a restore lost
-     rows. Count the units, run `stock follow-ledger SKU`, then enter the count in the admin
+     rows. Count the units, run `stock follow-ledger SKU`, then enter the count in the admin.
+     Where the ledger is right and the orders differ, the orders named have the answer
   3  stopped: the database does not answer
 """
 _FOLLOW: Final = """\
@@ -70,15 +72,19 @@ class Command(BaseCommand):
 
     def _verify(self, *, as_json: bool) -> None:
         items, found = find_differences()
+        unclaimed = find_unclaimed()
         if as_json:
-            document = {"items": items, "differences": [asdict(each) for each in found]}
+            document = {
+                "items": items,
+                "differences": [asdict(each) for each in found],
+                "unclaimed": [asdict(each) for each in unclaimed],
+            }
             self.stdout.write(json.dumps(document, indent=2))
-        elif not found:
-            self.stdout.write(f"{items} stock items, each the sum of its movements")
         else:
-            for each in found:
-                self.stdout.write(_sentence(each))
-        if found:
+            lines = [*map(_sentence, found), *map(_claim, unclaimed)]
+            well = f"{items} stock items, each the sum of its movements and held by open orders"
+            self.stdout.write("\n".join(lines) or well)
+        if found or unclaimed:
             sys.exit(DIFFERS)
 
     def _follow(self, sku: str, *, dry_run: bool) -> None:
@@ -99,6 +105,15 @@ class Command(BaseCommand):
                 " which only a variant on back-order may have. Allow that in the admin first."
             ) from None
         self.stdout.write(f"{sku} follows its ledger{' again' if changed else ' already'}")
+
+
+def _claim(each: Unclaimed) -> str:
+    found = f"{each.sku}: {each.allocated} allocated, but open orders wait for {each.open}."
+    if not each.orders:
+        return f"{found} No order of the ledger differs: the units were allocated by hand."
+    return (
+        f"{found} Look at {', '.join(each.orders)}: their movements are not what is open of them."
+    )
 
 
 def _sentence(each: Difference) -> str:
