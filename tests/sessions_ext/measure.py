@@ -1,12 +1,17 @@
 """What the session engine costs beside Django's own, on the same Valkey and PostgreSQL, in one run.
 
 `.venv/bin/python -m tests.sessions_ext.measure` boots a stack of one region in a temporary
-directory, prints the figures for docs/benchmarks.md, and stops it. Engines take turns in short
-rounds and the best round of each counts, so a machine's other load falls on all alike.
+directory, prints the figures for docs/benchmarks.md, and stops it.
+
+A machine has other work, and its clock changes. So the engines take turns in blocks of some
+milliseconds, forwards and backwards, and what counts is how each compares with the plain engine's
+block of the same turn: the median of that, of the time on the clock and of this process's on a
+processor.
 """
 
 import os
 import random
+import statistics
 import string
 import tempfile
 import time
@@ -18,22 +23,29 @@ from typing import Any, Final
 
 from tests.stack import Booted
 
-ROUNDS: Final = 60
-CALLS: Final = 40
-"""Calls in a round."""
+TURNS: Final = 200
+CALLS: Final = 20
+"""Calls in a block."""
+SLOW: Final = 10
+"""DynamoDB's emulation takes milliseconds, and has its turn every so often."""
 EVERY: Final = 10
 """A shopper changes something with every tenth request."""
 ACTIONS: Final = ("load_one", "load_all", "save", "request")
 BACKENDS: Final = "django.contrib.sessions.backends"
 OURS: Final = "sessions_ext.engine"
 ALONE: Final = f"{OURS}, Redis alone"
+PLAIN: Final = f"{BACKENDS}.cache"
 ENGINES: Final = (
     OURS,
     ALONE,
-    f"{BACKENDS}.cache",
+    PLAIN,
     f"{BACKENDS}.cached_db",
     f"{BACKENDS}.signed_cookies",
 )
+type Cost = tuple[float, float]
+"""Microseconds a call: on the clock, and of this process on a processor."""
+type Blocks = dict[int, Cost]
+"""By turn."""
 
 
 def main() -> None:
@@ -48,7 +60,9 @@ def main() -> None:
             }
             _prepare()
             for guest in (True, False):
-                _print("a guest's" if guest else "a signed-in shopper's", _measure(guest))
+                subjects = {engine: Subject(engine, guest) for engine in ENGINES}
+                blocks = {action: _measure(action, subjects) for action in ACTIONS}
+                _print("a guest's" if guest else "a signed-in shopper's", subjects, blocks)
         finally:
             booted.stop()
 
@@ -110,12 +124,10 @@ class Subject:
             self.store = import_module(self.engine).SessionStore
             self._stored()  # whatever all sessions share is there now
             before = _sizes()
-            self.session = self._stored()
+            self.key = str(self._stored().session_key)
             self.bytes = sum(_sizes().values()) - sum(before.values()) or len(self.key)
-
-    @property
-    def key(self) -> str:
-        return str(self.session.session_key)
+            self.session = self.store(self.key)
+            """Loaded, as what a request changes always was."""
 
     def _stored(self) -> Any:
         session = self.store()
@@ -159,39 +171,44 @@ def _sizes() -> dict[bytes, int]:
     return {key: client.memory_usage(key, samples=0) or 0 for key in client.scan_iter("*")}
 
 
-def _measure(guest: bool) -> dict[str, dict[str, float]]:
-    """Microseconds a call, the best round of each; bytes in Valkey, or of the cookie."""
-    subjects = {engine: Subject(engine, guest) for engine in ENGINES}
-    figures: dict[str, dict[str, float]] = {
-        engine: {"bytes": subject.bytes} for engine, subject in subjects.items()
-    }
-    for action in ACTIONS:
-        for _ in range(ROUNDS):
-            for engine, subject in subjects.items():
-                with subject.settings():
-                    taken = _time(getattr(subject, action))
-                figures[engine][action] = min(taken, figures[engine].get(action, taken))
-    return figures
+def _measure(action: str, subjects: dict[str, Subject]) -> dict[str, Blocks]:
+    found: dict[str, Blocks] = {engine: {} for engine in subjects}
+    for turn in range(TURNS):
+        for engine in sorted(subjects, key=ENGINES.index, reverse=bool(turn % 2)):
+            if engine != OURS or turn % SLOW == 0:
+                with subjects[engine].settings():
+                    found[engine][turn] = _time(getattr(subjects[engine], action))
+    return found
 
 
-def _time(call: Callable[[], None]) -> float:
+def _time(call: Callable[[], None]) -> Cost:
+    call()  # settings and caches are as in a process that has served a while
     call()
-    began = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(CALLS):
         call()
-    return (time.perf_counter() - began) / CALLS * 1e6
+    each = 1e6 / CALLS
+    return (time.perf_counter() - wall) * each, (time.process_time() - cpu) * each
 
 
-def _print(whose: str, figures: dict[str, dict[str, float]]) -> None:
-    plain = figures[f"{BACKENDS}.cache"]
-    print(f"\nOf {whose} session of 2 kB: microseconds (× of the cache engine), bytes\n")
-    print("| engine | load, one read | load, all read | save, one changed | requests/s | bytes |")
+def _print(whose: str, subjects: dict[str, Subject], blocks: dict[str, dict[str, Blocks]]) -> None:
+    print(
+        f"\nOf {whose} session of 2 kB: microseconds (× of the cache engine: clock, CPU), bytes\n"
+    )
+    print("| engine | load, one read | load, all read | save, one changed | request | bytes |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for engine, row in figures.items():
-        times = [f"{row[name]:.0f} ({row[name] / plain[name]:.2f})" for name in ACTIONS[:3]]
-        rate = f"{1e6 / row['request']:.0f} ({plain['request'] / row['request']:.2f})"
+    for engine, subject in subjects.items():
+        cells = [_compared(blocks[action][engine], blocks[action][PLAIN]) for action in ACTIONS]
         name = engine.removeprefix("django.contrib.sessions.backends.")
-        print(f"| {name} | {' | '.join(times)} | {rate} | {row['bytes']:.0f} |")
+        print(f"| {name} | {' | '.join(cells)} | {subject.bytes:.0f} |", flush=True)
+
+
+def _compared(mine: Blocks, plain: Blocks) -> str:
+    def times(kind: int) -> float:
+        return statistics.median(cost[kind] / plain[turn][kind] for turn, cost in mine.items())
+
+    clock = statistics.median(wall for wall, _ in mine.values())
+    return f"{clock:.0f} ({times(0):.2f}, {times(1):.2f})"
 
 
 if __name__ == "__main__":
