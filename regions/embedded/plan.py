@@ -20,7 +20,7 @@ AWS_REGIONS = {
 }
 VALKEY_NAME = "anyport"
 # Everything that we make in a state directory; `--fresh` removes these and nothing else.
-PARTS = ("postgres", "valkey", "aws", "caddy", "mail", "logs", "run")
+PARTS = ("postgres", "valkey", "aws", "stripe", "caddy", "mail", "logs", "run")
 _FILES = ("secrets.json", "env", "stack.json", "plan.json")
 
 
@@ -58,6 +58,8 @@ class Secrets:
     superuser: str = field(default_factory=_random)
     replicator: str = field(default_factory=_random)
     supervisor: str = field(default_factory=_random)
+    stripe_key: str = field(default_factory=lambda: f"sk_test_{_random()}")
+    stripe_webhook: str = field(default_factory=lambda: f"whsec_{_random()}")
     admin_email: str = "admin@anyport.example"
     admin_password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
 
@@ -120,6 +122,11 @@ class Plan:
         return f"http://localhost:{self.ports['front']}"
 
     @property
+    def stripe(self) -> str:
+        """Not `localhost`: its payment page gets none of the shop's cookies."""
+        return f"http://{LOOPBACK}:{self.ports['stripe']}"
+
+    @property
     def static(self) -> Path:
         """Collected static files: they follow from the code, so every stack of it shares them."""
         shared = REPOSITORY / ".anyport-static"
@@ -172,10 +179,20 @@ class Plan:
             "AWS_ACCESS_KEY_ID": "anyport",
             "AWS_SECRET_ACCESS_KEY": "anyport-local",
             "COORDINATION_REGION": "tokyo" if "tokyo" in self.regions else only,
+            **self._card_environment(),
             "SECRET_KEY": self.secrets.django,
             "SESSION_KEYS": self.secrets.session_keys,
             "ADMIN_EMAIL": self.secrets.admin_email,
             "ADMIN_PASSWORD": self.secrets.admin_password,
+        }
+
+    def _card_environment(self) -> dict[str, str]:
+        if "stripe" not in self.ports:  # older code started the stack that runs
+            return {}
+        return {
+            "STRIPE_API_BASE": self.stripe,
+            "STRIPE_SECRET_KEY": self.secrets.stripe_key,
+            "STRIPE_WEBHOOK_SECRET": self.secrets.stripe_webhook,
         }
 
     def write_env_file(self) -> None:

@@ -31,6 +31,7 @@ def wanted_names(regions: tuple[str, ...]) -> Iterator[tuple[str, int]]:
     """Every listener of a stack with its default port. `supervisor` has none: any free one."""
     yield "front", DEFAULT_FRONT_PORT
     yield "aws", 7400
+    yield "stripe", 7500
     for kind, first in _REGIONAL.items():
         if kind == "sentinel" and len(regions) == 1:
             continue

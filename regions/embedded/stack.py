@@ -31,7 +31,7 @@ _STREAM_TIMEOUT = 15.0  # seconds for a standby to stream, before it is made ane
 _STOP_TIMEOUT = 25.0  # seconds, longer than any one process may take
 _TICK = 0.5
 # Stopped together, in this order: who asks before who answers, standbys after their writer.
-_STOP_ORDER = (("front", "app"), ("sentinel",), ("valkey", "aws"), ("postgres",))
+_STOP_ORDER = (("front", "app"), ("sentinel",), ("valkey", "aws", "stripe"), ("postgres",))
 
 
 class Stack:
@@ -84,7 +84,7 @@ class Stack:
         add("collectstatic", self._commands.collect_static)
         add("create cluster", partial(postgres.create_cluster, self.plan))
         add("postgres", self._start_postgres, "supervisord", "create cluster")
-        for part in self._grouped("valkey", "sentinel", "aws", "front"):
+        for part in self._grouped("valkey", "sentinel", "aws", "stripe", "front"):
             add(part.key, partial(self._start_part, part), "supervisord")
         for part in self._named("web", "ws"):
             add(part.key, partial(self._start_part, part), "supervisord", "collectstatic")

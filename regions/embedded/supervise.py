@@ -24,7 +24,7 @@ from regions.embedded.processes import dies_with_parent
 
 _USER = "anyport"
 _TIMEOUT = 5.0  # seconds an XML-RPC call may take; supervisord answers in milliseconds
-GROUPS = ("postgres", "valkey", "sentinel", "aws", "app", "front")
+GROUPS = ("postgres", "valkey", "sentinel", "aws", "stripe", "app", "front")
 """Started in this order, and stopped in the reverse order when supervisord is told to end."""
 
 
@@ -80,6 +80,14 @@ def programs(plan: Plan) -> list[Program]:
             port=plan.ports["aws"],
             death_signal=signal.SIGTERM,
             stop_seconds=10,
+        )
+    )
+    found.append(
+        Program(
+            "stripe",
+            "stripe",
+            [PYTHON, "-m", "regions.embedded.stripe"],
+            port=plan.ports["stripe"],
         )
     )
     found.append(Program("caddy", "front", front.command(), port=plan.ports["front"]))

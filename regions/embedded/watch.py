@@ -148,6 +148,7 @@ class Watch:
         if plan.replicated:
             stores["sentinels"] = plan.addresses("sentinel").split(",")
         stores["aws"] = f"http://{LOOPBACK}:{plan.ports['aws']}"
+        stores["stripe"] = plan.stripe
         return {
             "front": plan.front,
             "admin": {
