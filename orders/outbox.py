@@ -118,7 +118,8 @@ def relay(limit: int = 200) -> int:
 
 def pause(tries: int) -> timedelta:
     """How long a message waits after that many tries: 10 s, 20 s, 40 s, … 2 h."""
-    return min(FIRST_PAUSE * 2 ** (min(tries, 30) - 1), LONGEST_PAUSE)
+    doublings = min(tries, 30) - 1  # or the number of seconds would have no bound
+    return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
 
 
 @transaction.atomic(durable=True)

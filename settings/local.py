@@ -48,10 +48,10 @@ STORAGES["staticfiles"] = {  # noqa: F405
     "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
 }
 
-# Password resets and order e-mails land here, one file each.
+# Password resets and order e-mails land here, one file each, which any mail program opens.
 MAILERS = {
     "default": {
-        "BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+        "BACKEND": "shop.mailbox.FileBackend",
         "OPTIONS": {"file_path": str(STATE_DIR / "mail")},
     }
 }

@@ -9,9 +9,11 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import get_language
 
 from orders.delivery import delivery_price
 from orders.errors import CartChanged, EmptyCart, NotForSale, TotalChanged
+from orders.mails import queue_mail
 from orders.models import Order, OrderLine, OrderStatusChange
 from shop.models import Cart, CartLine, Customer, Price
 from shop.money import Money
@@ -128,6 +130,7 @@ def _write_order(
         total_amount=(subtotal + delivery).amount,
         expires_at=timezone.now() + hold if hold else None,
         region=settings.ANYPORT_REGION,
+        language=get_language() or settings.LANGUAGE_CODE,
     )
     OrderLine.objects.bulk_create(
         OrderLine(
@@ -143,4 +146,5 @@ def _write_order(
         for line, price in priced
     )
     OrderStatusChange.objects.create(order=order, to_status=order.status, actor=customer)
+    queue_mail(order, "confirmation")
     return order
