@@ -238,6 +238,7 @@ def test_the_page_offers_the_steps_that_the_status_allows(client: Client) -> Non
     assert offered == {
         "pending": ["mark_paid", "cancel"],
         "paid": ["fulfil", "refund"],
+        "partly_fulfilled": ["fulfil", "refund"],
         "fulfilled": ["refund"],
         "cancelled": [],
         "refunded": [],

@@ -51,6 +51,7 @@ def test_the_front_page_counts_what_needs_somebody(client: Client) -> None:
     assert {status.status: status.today for status in context["statuses"]} == {
         "pending": 2,
         "paid": 1,
+        "partly_fulfilled": 0,
         "fulfilled": 1,
         "cancelled": 1,
         "refunded": 0,
