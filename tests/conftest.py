@@ -11,6 +11,7 @@ from sessions_ext import health, pulse
 from storage.buckets import create_buckets
 from storage.redis import redis_primary
 from storage.tables import create_tables
+from tests.sessions_ext.outage import wait_for_gates
 from tests.stack import Stack
 
 
@@ -50,6 +51,7 @@ def provisioned() -> None:
 def clean_redis() -> Iterator[None]:
     """Each test starts without sessions and cached pages, in the tests' own Redis database."""
     assert settings.REDIS_DB == 1
+    wait_for_gates()  # a thread of the test before would write there
     redis_primary().flushdb()
     health.reset()
     yield

@@ -98,9 +98,17 @@ class Stack:
     def kill(
         self, name: str, region: str | None = None, sig: signal.Signals = signal.SIGKILL
     ) -> int:
-        """Send a signal to the process that the supervisor knows; its number."""
+        """Send a signal to the process that the supervisor knows; its number.
+
+        After SIGKILL it is gone, and with PostgreSQL its backends, which would answer on until
+        they notice that they are orphans.
+        """
         pid = self.pid(name, region)
+        process = psutil.Process(pid)
+        family = [process, *(process.children(recursive=True) if name == "postgres" else [])]
         os.kill(pid, sig)
+        if sig == signal.SIGKILL:
+            wait_until(lambda: not any(map(_lives, family)), 30, f"{_key(name, region)} is gone")
         return pid
 
     def kill_region(
@@ -294,6 +302,13 @@ class Booted:
             self.process.wait(5)
             claim.clear_leftovers(self.state)
             return -1
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _key(name: str, region: str | None) -> str:

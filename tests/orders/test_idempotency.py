@@ -241,12 +241,11 @@ def test_a_spoilt_copy_is_not_believed(spoilt: bytes) -> None:
 def test_copies_are_forgotten_soon_and_name_nobody() -> None:
     run(uuid4())
 
-    name: Any
-    (name,) = redis_primary().keys("*")
-
+    names: Any = redis_primary().keys("*")
+    (name,) = (name for name in names if b"idempotency" in name)
     assert name.startswith(b"anyport-test:idempotency:")
-    assert b"mei" not in name
-    assert answers.TTL - 5 <= redis_primary().ttl(name) <= answers.TTL
+    assert not any(b"mei" in name for name in names)
+    assert answers.TTL - 60 <= redis_primary().ttl(name) <= answers.TTL
 
 
 def test_a_large_answer_is_not_copied() -> None:

@@ -13,7 +13,9 @@ import pytest
 from django.core.cache import cache
 from django.test import override_settings
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, ReadOnlyError, RedisError, ResponseError, TimeoutError
+from redis.retry import Retry
 
 from settings.env import HostPort
 from storage.breaker import FAILURES, CircuitOpen
@@ -111,7 +113,7 @@ def test_a_refused_call_costs_nothing_beside_one_that_waits(valkey: Valkey) -> N
 
 def test_an_answer_that_does_not_come_is_waited_for_once(valkey: Valkey) -> None:
     """The control asks with redis-py's own choice of errors to retry."""
-    control = Redis(port=valkey.port, socket_timeout=0.2)
+    control = Redis(port=valkey.port, socket_timeout=0.2, retry=Retry(NoBackoff(), 2))
 
     assert _connections_for(valkey, control.ping) > 0
     assert _connections_for(valkey, lambda: redis_primary().ping()) == 0
