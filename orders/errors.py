@@ -73,6 +73,27 @@ class ReturnSettled(ShopError):
         self.state = state
 
 
+class PaymentUnderWay(ShopError):
+    """The order is being paid by another method, which may take its money any moment."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(method)
+        self.method = method
+
+
+class NothingCaptured(ShopError):
+    """There is no money to send back: none was taken, or all of it went back."""
+
+
+class RefundTooLarge(ShopError):
+    """More than is left of what was taken. Refunds under way have gone off it."""
+
+    def __init__(self, wanted: Money, left: Money) -> None:
+        super().__init__(wanted, left)
+        self.wanted = wanted
+        self.left = left
+
+
 class TooManyTries(ShopError):
     """Too many look-ups failed from this address."""
 

@@ -24,6 +24,8 @@ from settings.env import (
     env_str,
     refuse,
 )
+from settings.payments import *  # noqa: F403 (a part of these settings)
+from settings.payments import PAYMENT_METHODS, STRIPE_CHECKOUT_ORIGIN
 
 # Lets `ModelForm[Variant]` and its like be written where types are checked strictly.
 django_stubs_ext.monkeypatch()
@@ -126,6 +128,8 @@ SECURE_CSP: dict[str, list[str]] = {
     "frame-ancestors": [CSP.NONE],
     "manifest-src": [CSP.SELF],
 }
+if "card" in PAYMENT_METHODS:  # browsers apply it to where a form is redirected, too
+    SECURE_CSP["form-action"] = [CSP.SELF, STRIPE_CHECKOUT_ORIGIN]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 

@@ -1,0 +1,44 @@
+"""Who takes the shop's money, by name. `settings.PAYMENT_GATEWAYS` says where each one is.
+
+A payment keeps the name of its gateway: a method that moves to another gateway leaves old
+payments where they are.
+"""
+
+from typing import Final
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from orders.gateways.base import PaymentGateway
+
+BY_HAND: Final = ("invoice", "cash_on_delivery")
+"""Gateways that only staff tell of: their money comes by bank or at the door."""
+
+
+class UnknownGateway(LookupError):
+    """No gateway, or payment method, has this name here."""
+
+
+def get_gateway(name: str) -> PaymentGateway:
+    """Raises UnknownGateway."""
+    try:
+        made: PaymentGateway = import_string(settings.PAYMENT_GATEWAYS[name])()
+    except KeyError:
+        raise UnknownGateway(name) from None
+    return made
+
+
+def gateway_of(method: str) -> str:
+    """Name of the gateway that takes an order's payment method now. Raises UnknownGateway."""
+    try:
+        return str(settings.PAYMENT_METHODS[method])
+    except KeyError:
+        raise UnknownGateway(method) from None
+
+
+def method_of(gateway: str) -> str:
+    """The payment method that a gateway takes. Raises UnknownGateway."""
+    for method, name in settings.PAYMENT_METHODS.items():
+        if name == gateway:
+            return str(method)
+    raise UnknownGateway(gateway)

@@ -13,8 +13,10 @@ from django.utils.translation import get_language
 
 from orders.delivery import delivery_price
 from orders.errors import CartChanged, EmptyCart, NotForSale, TotalChanged
+from orders.gateways import gateway_of
 from orders.mails import queue_mail
 from orders.models import Order, OrderLine, OrderStatusChange
+from orders.services.payments import write_payment
 from shop.models import Cart, CartLine, Customer, Price
 from shop.money import Money
 from shop.services.stock import Cause, Mover, allocate_stock
@@ -146,5 +148,6 @@ def _write_order(
         for line, price in priced
     )
     OrderStatusChange.objects.create(order=order, to_status=order.status, actor=customer)
+    write_payment(order=order, gateway=gateway_of(details.payment_method))
     queue_mail(order, "confirmation")
     return order
