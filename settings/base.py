@@ -18,6 +18,7 @@ from settings.env import (
     env_hosts,
     env_int,
     env_keys,
+    env_lines,
     env_list,
     env_regions,
     env_secret,
@@ -310,6 +311,10 @@ SHOP_DEFAULT_CURRENCY = "TWD"
 SHOP_BANK_ACCOUNT = env_str(
     "SHOP_BANK_ACCOUNT", "Anyport Trading · Bank of the Three Harbours · 004-2210-7733"
 )
+# Who sells, as invoices print it: lines, the name first.
+SHOP_SELLER = env_lines(
+    "SHOP_SELLER", "Anyport Trading | 12 Harbour Road, 202 Keelung, Taiwan | Tax number 24867702"
+)
 
 # --- Jobs (§10) ------------------------------------------------------------------------------
 CELERY_TASK_ACKS_LATE = True
@@ -366,4 +371,5 @@ ADMIN_CSP = SECURE_CSP | {
     "script-src": [CSP.SELF, CSP.UNSAFE_EVAL],
     "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
     "frame-ancestors": [CSP.SELF],  # pop-ups that choose a related row
+    "form-action": [CSP.SELF],
 }

@@ -247,7 +247,7 @@ class Booted:
 
     def _spawn(self, arguments: list[str]) -> subprocess.Popen[bytes]:
         # A clean slate: neither the session's stack nor its test settings.
-        plan_names = {"ANYPORT_", "DATABASE_", "REDIS_", "AWS_"}
+        plan_names = {"ANYPORT_", "DATABASE_", "REDIS_", "AWS_", "STRIPE_"}
         environment = {
             name: value
             for name, value in os.environ.items()
