@@ -149,7 +149,9 @@ def _take_back(
 def _lock(order: Order) -> dict[int, OrderLine]:
     """The order's lines by id, as they stay until the transaction ends; its status is fresh too."""
     order.status = (
-        Order.objects.select_for_update().values_list("status", flat=True).get(pk=order.pk)
+        Order.objects.select_for_update(no_key=True)
+        .values_list("status", flat=True)
+        .get(pk=order.pk)
     )
     return {line.pk: line for line in OrderLine.objects.filter(order=order)}
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
@@ -68,7 +69,7 @@ def change_status(*, order: Order, to: str, actor: Customer | None = None, note:
         _refuse_unshipped(order, to)
     if to == Status.CANCELLED:
         # The gateway still may take the money: the completer stops it there.
-        _open_payments(order).update(next_try_at=timezone.now())
+        _open_payments(order).update(next_try_at=Now())
         queue_mail(order, "cancelled")
     if to in (Status.CANCELLED, Status.REFUNDED):
         release_stock(_open_units(order), cause_of(order, actor, note))
@@ -158,15 +159,15 @@ def cancel_expired_orders(*, limit: int = 500) -> int:
 def _money_is_coming() -> Exists:
     """A condition on orders: the money is reserved or taken, or its gateway is asked right now."""
     reserved = Q(state__in=(Payment.State.AUTHORISED, Payment.State.CAPTURED))
-    asked = Q(state__in=OPEN_PAYMENT, claimed_until__gt=timezone.now())
+    asked = Q(state__in=OPEN_PAYMENT, claimed_until__gt=Now())
     return Exists(Payment.objects.filter(reserved | asked, order=OuterRef("pk")))
 
 
 @transaction.atomic
 def _cancel_unpaid(order: Order) -> bool:
     """Whether it was still unpaid. Under both locks nobody can claim its payment meanwhile."""
-    list(Order.objects.select_for_update().filter(pk=order.pk))
-    list(_open_payments(order).select_for_update())
+    list(Order.objects.select_for_update(no_key=True).filter(pk=order.pk))
+    list(_open_payments(order).select_for_update(no_key=True))
     if Order.objects.filter(_money_is_coming(), pk=order.pk).exists():
         return False
     try:
