@@ -313,7 +313,9 @@ SHOP_BANK_ACCOUNT = env_str(
 )
 # Who sells, as invoices print it: lines, the name first.
 SHOP_SELLER = env_lines(
-    "SHOP_SELLER", "Anyport Trading | 12 Harbour Road, 202 Keelung, Taiwan | Tax number 24867702"
+    "SHOP_SELLER",
+    "Anyport Trading | 12 Harbour Road, 202 Keelung, Taiwan | Tax number 24867702",
+    what="name | address | tax number",
 )
 
 # --- Jobs (§10) ------------------------------------------------------------------------------

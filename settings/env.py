@@ -73,6 +73,13 @@ def env_list(
     return _read(name, parse, default, what)
 
 
+def env_lines(name: str, default: str | None = REQUIRED, *, what: str) -> list[str]:
+    """Written in one line: `first | second`."""
+    raw = _read(name, str, default, what)
+    lines = [line.strip() for line in raw.split("|") if line.strip()]
+    return lines or refuse(name, f"is empty. It must hold {what}.")
+
+
 class HostPort(NamedTuple):
     host: str
     port: int

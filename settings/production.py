@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from settings.base import *  # noqa: F403
 from settings.base import ANYPORT_URL
-from settings.env import env_bool, env_domain, env_int, env_str
+from settings.env import env_bool, env_domain, env_int, env_lines, env_str
 
 DEBUG = False
 
@@ -31,6 +31,7 @@ LANGUAGE_COOKIE_DOMAIN = SESSION_COOKIE_DOMAIN
 
 # --- Money: no shop may ask for it in the demo's name -------------------------------------------
 SHOP_BANK_ACCOUNT = env_str("SHOP_BANK_ACCOUNT", what="the account that invoices are paid to")
+SHOP_SELLER = env_lines("SHOP_SELLER", what="name | address | tax number, for invoices")
 
 # --- E-mail --------------------------------------------------------------------------------------
 MAILERS = {

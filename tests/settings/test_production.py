@@ -20,6 +20,7 @@ REQUIRED = (
     "SECRET_KEY",
     "SESSION_KEYS",
     "SHOP_BANK_ACCOUNT",
+    "SHOP_SELLER",
 )
 
 
