@@ -339,6 +339,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "jobs.scheduler:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "clean-up-orders": {"task": "orders.tasks.clean_up_orders", "schedule": crontab(minute=0)},
+    "complete-payments": {"task": "orders.tasks.complete_payments", "schedule": crontab()},
     "relay-outbox": {"task": "orders.tasks.relay_outbox", "schedule": crontab()},
     "report-sales": {
         "task": "orders.tasks.report_sales",
@@ -360,8 +361,8 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
-    # botocore says where it found credentials each time it does.
-    "loggers": {"botocore": {"level": "WARNING"}},
+    # botocore says where it found credentials each time it does, fontTools what it leaves out.
+    "loggers": {"botocore": {"level": "WARNING"}, "fontTools": {"level": "WARNING"}},
 }
 
 DEBUG = env_bool("DEBUG", False)
