@@ -17,6 +17,7 @@ from ninja.responses import NinjaJSONEncoder
 from pydantic import AfterValidator
 
 from orders.answers import Answer
+from orders.api_payments import payments_router
 from orders.errors import EmptyCart, TooManyTries
 from orders.idempotency import read_key
 from orders.keyed import IdempotencyKey, keyed
@@ -223,6 +224,7 @@ api = GatedAPI(
 api.add_router("/products", catalogue_router)
 api.add_router("/cart", cart_router)
 api.add_router("/orders", orders_router)
+api.add_router("/orders", payments_router)
 api.add_router("/session", session_router)
 api.add_router("/auth", auth_router)
 answer_with_problems(api)

@@ -81,6 +81,14 @@ class PaymentUnderWay(ShopError):
         self.method = method
 
 
+class MethodNotOffered(ShopError):
+    """The shop takes no money this way, or not any more."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(method)
+        self.method = method
+
+
 class NothingCaptured(ShopError):
     """There is no money to send back: none was taken, or all of it went back."""
 
@@ -104,7 +112,14 @@ class TooManyTries(ShopError):
 
 REFUSALS: Final[dict[str, type[ShopError]]] = {
     error.__name__: error
-    for error in (EmptyCart, NotForSale, CartChanged, TotalChanged, OutOfStock)
+    for error in (
+        EmptyCart,
+        NotForSale,
+        CartChanged,
+        TotalChanged,
+        OutOfStock,
+        MethodNotOffered,
+    )
 }
 """Why an order is not made. They are decisions: remembered under the idempotency key."""
 

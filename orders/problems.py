@@ -11,7 +11,17 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
 from orders.answers import Answer
-from orders.errors import CartChanged, EmptyCart, NotForSale, TotalChanged
+from orders.errors import (
+    CartChanged,
+    EmptyCart,
+    MethodNotOffered,
+    NotForSale,
+    NothingCaptured,
+    PaymentUnderWay,
+    RefundTooLarge,
+    TotalChanged,
+    WrongStatus,
+)
 from orders.idempotency import BadKey, KeyReused, StillRunning
 from shop.errors import OutOfStock, ShopError
 from shop.problems import answer_with, problem
@@ -73,12 +83,65 @@ def _total_changed(error: TotalChanged) -> HttpResponse:
     )
 
 
+def _method_not_offered(error: MethodNotOffered) -> HttpResponse:
+    return problem(
+        HTTPStatus.CONFLICT,
+        f"The shop does not take money by {error.method} now. Nothing was ordered or charged."
+        " Choose another method, with a new Idempotency-Key.",
+        kind="method-not-offered",
+    )
+
+
+def _wrong_status(error: WrongStatus) -> HttpResponse:
+    return problem(
+        HTTPStatus.CONFLICT,
+        f"Order {error.number} is {error.status}: it cannot become {error.wanted}. Nothing was"
+        " changed or charged. Read GET /api/orders/{number} for how it stands.",
+        kind="wrong-status",
+        order_status=error.status,
+    )
+
+
+def _payment_under_way(error: PaymentUnderWay) -> HttpResponse:
+    return problem(
+        HTTPStatus.CONFLICT,
+        f"This order is being paid by {error.method}, which may take its money any moment."
+        " Nothing was changed. Finish that, or wait until it has ended and send a new"
+        " Idempotency-Key.",
+        kind="payment-under-way",
+        method=error.method,
+    )
+
+
+def _nothing_captured(error: NothingCaptured) -> HttpResponse:
+    return problem(
+        HTTPStatus.CONFLICT,
+        "No money of this order is here: none was taken, or all of it went back. Nothing was sent.",
+        kind="nothing-captured",
+    )
+
+
+def _refund_too_large(error: RefundTooLarge) -> HttpResponse:
+    return problem(
+        HTTPStatus.CONFLICT,
+        f"Only {error.left} are left of what was taken, refunds under way included. Nothing was"
+        " sent. Send back that or less with a new Idempotency-Key.",
+        kind="refund-too-large",
+        left=error.left.as_json(),
+    )
+
+
 DECLINED: Final[dict[type[ShopError], Callable[[Any], HttpResponse]]] = {
     EmptyCart: _empty_cart,
     NotForSale: _not_for_sale,
     OutOfStock: _out_of_stock,
     CartChanged: _cart_changed,
     TotalChanged: _total_changed,
+    MethodNotOffered: _method_not_offered,
+    WrongStatus: _wrong_status,
+    PaymentUnderWay: _payment_under_way,
+    NothingCaptured: _nothing_captured,
+    RefundTooLarge: _refund_too_large,
 }
 
 

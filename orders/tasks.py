@@ -8,6 +8,8 @@ from jobs.runs import Result, scheduled_job
 from orders.idempotency import delete_expired_records
 from orders.outbox import delete_done, relay
 from orders.reports import write_sales_report
+from orders.services.gateway_calls import delete_old_events
+from orders.services.payments import complete_open
 from orders.services.status import cancel_expired_orders
 from shop.services.cart import delete_stale_carts
 
@@ -23,6 +25,7 @@ def clean_up_orders(slot: datetime) -> Result:
         "carts": delete_stale_carts(),
         "idempotency_records": delete_expired_records(),
         "outbox_messages": delete_done(),
+        "gateway_events": delete_old_events(),
     }
 
 
@@ -36,6 +39,12 @@ def report_sales(slot: datetime) -> Result:
 def relay_outbox(slot: datetime) -> Result:
     """Every minute: e-mails and whatever else is due. What a nudge should have done, mostly is."""
     return {"done": relay()}
+
+
+@scheduled_job
+def complete_payments(slot: datetime) -> Result:
+    """Every minute: asks gateways again for what a crash or a lost message left open."""
+    return {**complete_open()}
 
 
 @shared_task

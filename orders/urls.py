@@ -1,6 +1,6 @@
 from django.urls import path
 
-from orders.views import account, checkout, order
+from orders.views import account, checkout, order, pay_link, payment
 
 app_name = "orders"
 
@@ -8,5 +8,10 @@ urlpatterns = [
     path("checkout/", checkout.checkout, name="checkout"),
     path("orders/", order.order_lookup, name="order_lookup"),
     path("orders/<str:number>/", order.order, name="order"),
+    path("orders/<str:number>/pay/", payment.pay, name="pay"),
+    path("orders/<str:number>/paid/", payment.paid, name="paid"),
+    path("orders/<str:number>/invoice/", order.invoice, name="invoice"),
+    path("orders/<str:number>/payments/<uuid:payment_id>/", pay_link.pay_link, name="pay_link"),
+    path("webhooks/stripe/", payment.stripe_webhook, name="stripe_webhook"),
     path("account/", account.account, name="account"),
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
@@ -12,11 +12,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from orders.errors import WrongStatus
+from orders.errors import PaymentUnderWay, WrongStatus
 from orders.models import Order
 from orders.services.fulfilment import ship_rest
+from orders.services.payments import settle_by_hand
 from orders.services.status import allowed_origins, change_status
 from shop.errors import StockTooLow
+from shop.models import Customer
 
 MOST_AT_ONCE: Final = 200
 """Orders in one action: each is a transaction of its own, and a request must end in time."""
@@ -77,6 +79,8 @@ class Outcome:
     refused: dict[str, list[str]] = field(default_factory=dict)
     awaited: dict[str, StockTooLow] = field(default_factory=dict)
     """By order number: units sold on back-order that have not come."""
+    paying: list[str] = field(default_factory=list)
+    """Their shoppers may pay by card any moment: marked as paid, they would pay twice."""
 
 
 def may_take(order: Order, step: Step) -> bool:
@@ -99,10 +103,7 @@ def take_step(
     for order in orders:
         try:
             with transaction.atomic():
-                if step.to == Order.Status.FULFILLED:
-                    ship_rest(order=order, actor=request.user)  # type: ignore[arg-type]
-                else:
-                    change_status(order=order, to=step.to, actor=request.user)  # type: ignore[arg-type]
+                _do(step, order, cast(Customer, request.user))
                 admin.log_change(request, order, [{"changed": {"fields": [step.to]}}])
         except WrongStatus as error:
             if error.status == step.to:
@@ -111,9 +112,20 @@ def take_step(
                 outcome.refused.setdefault(error.status, []).append(order.number)
         except StockTooLow as error:
             outcome.awaited[order.number] = error
+        except PaymentUnderWay:
+            outcome.paying.append(order.number)
         else:
             outcome.moved.append(order.number)
     return outcome
+
+
+def _do(step: Step, order: Order, actor: Customer) -> None:
+    if step.to == Order.Status.PAID:
+        settle_by_hand(order=order, actor=actor)
+    elif step.to == Order.Status.FULFILLED:
+        ship_rest(order=order, actor=actor)
+    else:
+        change_status(order=order, to=step.to, actor=actor)
 
 
 def tell(request: HttpRequest, outcome: Outcome, step: Step) -> None:
@@ -145,6 +157,13 @@ def tell(request: HttpRequest, outcome: Outcome, step: Step) -> None:
         messages.warning(
             request, text % {"from": current, "status": wanted, "orders": _names(numbers)}
         )
+    if outcome.paying:
+        text = ngettext(
+            "%(orders)s was left alone: its shopper is paying by card.",
+            "%(orders)s were left alone: their shoppers are paying by card.",
+            len(outcome.paying),
+        )
+        messages.warning(request, text % {"orders": _names(outcome.paying)})
     for number, short in list(outcome.awaited.items())[:NAMED]:
         text = _("%(order)s was left alone: only %(on_hand)d of %(sku)s are on hand.")
         messages.warning(

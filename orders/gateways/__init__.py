@@ -9,6 +9,7 @@ from typing import Final
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from orders.errors import MethodNotOffered
 from orders.gateways.base import PaymentGateway
 
 BY_HAND: Final = ("invoice", "cash_on_delivery")
@@ -16,7 +17,7 @@ BY_HAND: Final = ("invoice", "cash_on_delivery")
 
 
 class UnknownGateway(LookupError):
-    """No gateway, or payment method, has this name here."""
+    """No gateway has this name here."""
 
 
 def get_gateway(name: str) -> PaymentGateway:
@@ -29,16 +30,14 @@ def get_gateway(name: str) -> PaymentGateway:
 
 
 def gateway_of(method: str) -> str:
-    """Name of the gateway that takes an order's payment method now. Raises UnknownGateway."""
+    """Name of the gateway that takes an order's payment method now. Raises MethodNotOffered."""
     try:
         return str(settings.PAYMENT_METHODS[method])
     except KeyError:
-        raise UnknownGateway(method) from None
+        raise MethodNotOffered(method) from None
 
 
 def method_of(gateway: str) -> str:
-    """The payment method that a gateway takes. Raises UnknownGateway."""
-    for method, name in settings.PAYMENT_METHODS.items():
-        if name == gateway:
-            return str(method)
-    raise UnknownGateway(gateway)
+    """The payment method that a gateway takes; its own name where none leads there any more."""
+    methods = (method for method, name in settings.PAYMENT_METHODS.items() if name == gateway)
+    return str(next(methods, gateway))

@@ -17,10 +17,11 @@ from typing import Any, Final
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 from prometheus_client import Counter
 
 from orders.gateways.base import GatewayRefused, GatewayUnreachable
-from orders.models import Order
+from orders.models import GatewayEvent, Order
 from orders.models.payment import GatewayCall
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ FIRST_PAUSE: Final = timedelta(seconds=10)
 LONGEST_PAUSE: Final = timedelta(minutes=10)
 AFTER_REFUSAL: Final = timedelta(hours=1)
 """A gateway that declines what must be settled needs a person; the next try is only a habit."""
+
+KEEP: Final = timedelta(days=30)
 
 CALLS: Final = Counter(
     "orders_gateway_calls",
@@ -103,6 +106,14 @@ def record(row: GatewayCall, *, gateway: str, wait: timedelta | None, **fields: 
         CALLS.labels(gateway, "record", "superseded").inc()
         logger.warning("%s %s: attempt %s is over", type(row).__name__, row.pk, row.attempt)
     return bool(written)
+
+
+def delete_old_events(*, limit: int = 1000) -> int:
+    """Forget webhooks that came more than KEEP ago; gateways send no copies that late."""
+    old = GatewayEvent.objects.filter(received_at__lt=timezone.now() - KEEP)
+    found = list(old.order_by("received_at").values_list("pk", flat=True)[:limit])
+    GatewayEvent.objects.filter(pk__in=found).delete()
+    return len(found)
 
 
 def _mine(row: GatewayCall) -> models.QuerySet[Any]:

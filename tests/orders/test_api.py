@@ -222,7 +222,7 @@ def test_order_validation_points_into_the_address(guest: Client, variant: Varian
         "#/address/country",
         "#/payment_method",
     ]
-    assert problem["errors"][3]["detail"] == "Send one of 'invoice' or 'cash_on_delivery'."
+    assert problem["errors"][3]["detail"] == "Send one of 'invoice', 'cash_on_delivery' or 'card'."
 
 
 def test_order_is_read_by_its_session_and_its_customer(variant: Variant) -> None:

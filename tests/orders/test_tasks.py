@@ -15,6 +15,13 @@ from tests.factories import make_cart, make_customer, make_order, make_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SLOT = {"job": "clean-up-orders", "slot": "2026-11-22T21:00:00Z", "attempt": 1}
+NOTHING = {
+    "cancelled": 0,
+    "carts": 0,
+    "idempotency_records": 0,
+    "outbox_messages": 0,
+    "gateway_events": 0,
+}
 
 
 def test_cleanup_cancels_expired_unpaid_orders_only() -> None:
@@ -28,8 +35,7 @@ def test_cleanup_cancels_expired_unpaid_orders_only() -> None:
 
     statuses = [Order.objects.get(pk=order.pk).status for order in (expired, *others, paid)]
     assert statuses == ["cancelled", "pending", "pending", "paid"]
-    result = {"cancelled": 1, "carts": 0, "idempotency_records": 0}
-    assert JobRun.objects.get().result == result
+    assert JobRun.objects.get().result == NOTHING | {"cancelled": 1}
 
 
 def test_cleanup_deletes_carts_nobody_comes_back_to() -> None:
@@ -49,7 +55,7 @@ def test_cleanup_deletes_carts_nobody_comes_back_to() -> None:
     kept = [guests[0.9, False], guests[0.9, True], guests[1.1, True], guests[29, True]]
     assert set(Cart.objects.all()) == {customers, *kept}
     result = JobRun.objects.get().result
-    assert result == {"cancelled": 0, "carts": 4, "idempotency_records": 0}
+    assert result == NOTHING | {"carts": 4}
 
 
 def test_cleanup_takes_carts_in_batches_the_oldest_first() -> None:
@@ -95,7 +101,7 @@ def test_cleanup_deletes_expired_idempotency_records() -> None:
 
     assert IdempotencyRecord.objects.get() == records[2]
     result = JobRun.objects.get().result
-    assert result == {"cancelled": 0, "carts": 0, "idempotency_records": 1}
+    assert result == NOTHING | {"idempotency_records": 1}
 
 
 def _age(cart: Cart, days: float) -> None:
