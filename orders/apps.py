@@ -5,4 +5,6 @@ class OrdersConfig(AppConfig):
     name = "orders"
 
     def ready(self) -> None:
-        from orders import mails, signals  # noqa: F401, PLC0415 (handlers register on import)
+        from orders import mails, outbox_metrics, signals  # noqa: F401, PLC0415 (they register)
+
+        outbox_metrics.register()

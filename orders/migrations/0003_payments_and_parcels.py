@@ -447,6 +447,14 @@ class Migration(migrations.Migration):
             model_name="outboxmessage",
             index=models.Index(fields=["done_at"], name="outbox_done"),
         ),
+        migrations.AddIndex(
+            model_name="outboxmessage",
+            index=models.Index(
+                condition=models.Q(("dead_at__isnull", False)),
+                fields=["dead_at"],
+                name="outbox_dead",
+            ),
+        ),
         migrations.AddField(
             model_name="payment",
             name="order",

@@ -35,6 +35,9 @@ class OutboxMessage(models.Model):
                 name="outbox_waiting",
             ),
             models.Index(fields=["done_at"], name="outbox_done"),
+            models.Index(
+                fields=["dead_at"], condition=Q(dead_at__isnull=False), name="outbox_dead"
+            ),
         )
 
     def __str__(self) -> str:

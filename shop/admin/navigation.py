@@ -40,6 +40,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _link(_("Job runs"), "jobs", "jobrun", "schedule"),
                 _link(_("Events"), "realtime", "event", "bolt"),
                 _link(_("Idempotency records"), "orders", "idempotencyrecord", "fingerprint"),
+                _link(_("Outgoing messages"), "orders", "outboxmessage", "outbox"),
                 _link(_("Staff groups"), "auth", "group", "shield_person"),
             ],
         },
