@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from orders.models import Order
@@ -11,6 +12,11 @@ from orders.services.checkout import OrderDetails
 from shop.forms import REQUIRED, PostalForm
 from shop.models import Customer
 from shop.money import Money
+
+
+def offered_methods() -> list[tuple[str, Any]]:
+    """Those that somebody takes the money of (settings.PAYMENT_METHODS)."""
+    return [choice for choice in Order.Payment.choices if choice[0] in settings.PAYMENT_METHODS]
 
 
 class CheckoutForm(PostalForm):
@@ -28,7 +34,7 @@ class CheckoutForm(PostalForm):
         help_text=_("With it and the order number you can always find your order."),
     )
     delivery_method = forms.ChoiceField(choices=Order.Delivery, widget=forms.RadioSelect)
-    payment_method = forms.ChoiceField(choices=Order.Payment, widget=forms.RadioSelect)
+    payment_method = forms.ChoiceField(choices=offered_methods, widget=forms.RadioSelect)
     save_address = forms.BooleanField(required=False)
     key = forms.UUIDField(widget=forms.HiddenInput)
     cart_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
@@ -49,6 +55,10 @@ class CheckoutForm(PostalForm):
         """Only what the page itself sends is wrong: it is old, or was tampered with."""
         hidden = {field.name for field in self.hidden_fields()}
         return bool(self.errors) and set(self.errors) <= hidden
+
+    @property
+    def offers_card(self) -> bool:
+        return Order.Payment.CARD in settings.PAYMENT_METHODS
 
     def expected(self) -> Money:
         """What stood beside the chosen method; what no order costs if nothing stood there."""

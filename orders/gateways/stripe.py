@@ -13,7 +13,6 @@ import functools
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
@@ -30,6 +29,7 @@ from orders.gateways.base import (
     PaymentAnswer,
     RefundAnswer,
 )
+from orders.gateways.events import Event, ForgedEvent
 from orders.models import Payment, Refund
 from shop.money import EXPONENTS
 
@@ -53,20 +53,6 @@ The New Taiwan dollar has none in the shop, and two at Stripe."""
 LOCALES: Final = {"en": "en", "ja": "ja", "zh-hant": "zh-TW"}
 
 State = Payment.State
-
-
-class ForgedEvent(Exception):
-    """A webhook that is not from Stripe, or too old to be believed."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """What a webhook is about. What has happened is asked of Stripe itself."""
-
-    id: str
-    kind: str
-    payment: UUID | None
-    refund: UUID | None
 
 
 @functools.cache
@@ -148,7 +134,7 @@ class StripeGateway:
             )
             about = event.data.object
             payment, refund = _uuid(_note(about, "payment")), _uuid(_note(about, "refund"))
-            return Event(event.id, event.type, payment, refund)
+            return Event(self.name, event.id, event.type, payment, refund)
         except (stripe.SignatureVerificationError, ValueError, AttributeError, KeyError) as error:
             raise ForgedEvent(str(error)) from error
 

@@ -14,9 +14,11 @@ from django.views.decorators.http import require_http_methods
 from orders.delivery import delivery_quotes
 from orders.forms import CheckoutForm, first_values
 from orders.idempotency import IdempotencyError, KeyReused, StillRunning, owners_of
+from orders.models import Order
 from orders.queries import remember_order
 from orders.services.checkout import Shown
 from orders.services.submit import order_placed_with, submit_checkout
+from orders.views.payment import to_payment_page
 from shop.errors import ShopError, UnknownSku
 from shop.forms import SetQuantityForm
 from shop.models import Customer
@@ -63,6 +65,8 @@ def _submit(request: HttpRequest) -> HttpResponse:
         return _declined(request, form, error)
     if remember_order(request, number):
         remember_count(request, find_cart(request))
+    if form.cleaned_data["payment_method"] == Order.Payment.CARD:
+        return to_payment_page(request, Order.objects.get(number=number))
     response = redirect("orders:order", number)
     response.status_code = HTTPStatus.SEE_OTHER
     return response
