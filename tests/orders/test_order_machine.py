@@ -13,11 +13,9 @@ from hypothesis import Phase
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
     initialize,
     invariant,
-    multiple,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -47,9 +45,11 @@ pytestmark = pytest.mark.django_db
 
 TEST = Cause(Mover.SYSTEM, reason="test")
 LIVE = ("pending", "paid", "partly_fulfilled")
-UNITS = st.tuples(st.integers(0, 4), st.integers(0, 4))
+UNITS = st.tuples(st.integers(0, 3), st.integers(0, 2))
 """Of the first variant, and of the second."""
-FEW = st.integers(1, 5)
+PICK = st.integers(0, 31)
+ANSWERS: list[tuple[bool, bool] | None] = [None, (True, True), (True, False), (False, False)]
+"""To who wants to return: whether the goods came, and go back on the shelf."""
 
 
 class Shelf:
@@ -85,6 +85,15 @@ class Sale:
         return {variant: sold - sent for variant, (sold, sent, _) in self.units.items()}
 
     @property
+    def owes(self) -> bool:
+        return self.status in ("pending", "partly_fulfilled", "fulfilled") and not self.captured
+
+    @property
+    def back(self) -> dict[int, int]:
+        """Units that may come back."""
+        return {variant: sent - back for variant, (_, sent, back) in self.units.items()}
+
+    @property
     def may_leave(self) -> bool:
         return self.status in ("paid", "partly_fulfilled") or (
             self.is_cash and self.status == "pending"
@@ -97,16 +106,21 @@ class Sale:
 class Shop(RuleBasedStateMachine):
     """Each rule says which error it expects, if any, takes the step, and then moves the model."""
 
-    sales = Bundle("sales")
-
-    @initialize(first=st.integers(0, 8), second=st.integers(0, 8))
-    def open_shop(self, first: int, second: int) -> None:
-        self.variants = [make_product(stock=units).variants.get() for units in (first, second)]
+    @initialize(shelves=st.tuples(st.integers(2, 9), st.integers(2, 9)), paid=st.booleans())
+    def open_shop(self, shelves: tuple[int, int], paid: bool) -> None:
+        """With a first order, so that what comes later has something to act upon."""
+        self.variants = [make_product(stock=units).variants.get() for units in shelves]
         self.shelves = {
-            variant.pk: Shelf(units)
-            for variant, units in zip(self.variants, (first, second), strict=True)
+            variant.pk: Shelf(units) for variant, units in zip(self.variants, shelves, strict=True)
         }
         self.sold: list[Sale] = []
+        self.sell((2, 2), "invoice", paid=paid)
+
+    def choose(self, pick: int, fits: Callable[[Sale], bool]) -> Sale:
+        """Mostly an order that the step fits; one in four is any."""
+        fitting = [sale for sale in self.sold if fits(sale)]
+        among = fitting if fitting and pick % 4 else self.sold
+        return among[pick // 4 % len(among)]
 
     def attempt(self, error: type[Exception] | None, step: Callable[[], Any]) -> Any:
         """Its result, or None if it was refused as it should be."""
@@ -118,21 +132,26 @@ class Shop(RuleBasedStateMachine):
         assert error is None, f"no {error}"
         return result
 
-    def shelf(self, place: int) -> tuple[Variant, Shelf]:
-        variant = self.variants[place]
-        return variant, self.shelves[variant.pk]
-
     # --- Stock ---
 
-    @rule(place=st.integers(0, 1), count=FEW)
-    def receive(self, place: int, count: int) -> None:
-        variant, shelf = self.shelf(place)
-        receive_stock({variant.pk: count}, TEST)
-        shelf.on_hand += count
+    @rule(
+        place=st.integers(0, 1),
+        event=st.sampled_from(["receive", "adjust", "back_order"]),
+        change=st.integers(-4, 4),
+    )
+    def move_stock(self, place: int, event: str, change: int) -> None:
+        variant = self.variants[place]
+        shelf = self.shelves[variant.pk]
+        match event:
+            case "receive":
+                receive_stock({variant.pk: abs(change) + 1}, TEST)
+                shelf.on_hand += abs(change) + 1
+            case "adjust":
+                self.adjust(variant, shelf, change)
+            case "back_order":
+                self.switch_back_order(variant, shelf, change > 0)
 
-    @rule(place=st.integers(0, 1), change=st.integers(-5, 5))
-    def adjust(self, place: int, change: int) -> None:
-        variant, shelf = self.shelf(place)
+    def adjust(self, variant: Variant, shelf: Shelf, change: int) -> None:
         after = shelf.on_hand + change
         low = after < 0 or (not shelf.back_order and after < shelf.allocated)
         error = StockTooLow if low and change else None
@@ -140,9 +159,7 @@ class Shop(RuleBasedStateMachine):
         if not error:
             shelf.on_hand = after
 
-    @rule(place=st.integers(0, 1), allowed=st.booleans())
-    def switch_back_order(self, place: int, allowed: bool) -> None:
-        variant, shelf = self.shelf(place)
+    def switch_back_order(self, variant: Variant, shelf: Shelf, allowed: bool) -> None:
         error = IntegrityError if not allowed and shelf.on_hand < shelf.allocated else None
         self.attempt(error, lambda: self.write_back_order(variant, allowed))
         if not error:
@@ -154,53 +171,70 @@ class Shop(RuleBasedStateMachine):
 
     # --- Orders ---
 
-    @rule(target=sales, units=UNITS, method=st.sampled_from(["invoice", "cash_on_delivery"]))
-    def place(self, units: tuple[int, int], method: str) -> Any:
+    @rule(
+        units=UNITS,
+        method=st.sampled_from(["invoice", "cash_on_delivery"]),
+        paid=st.booleans(),
+    )
+    def place(self, units: tuple[int, int], method: str, paid: bool) -> None:
+        self.sell(units, method, paid=paid)
+
+    def sell(self, units: tuple[int, int], method: str, *, paid: bool) -> None:
         chosen = {self.variants[n]: count for n, count in enumerate(units) if count}
         if not chosen:
-            return multiple()
+            return
         possible = all(self.shelves[each.pk].can_promise(count) for each, count in chosen.items())
         error = None if possible else OutOfStock
         order = self.attempt(error, lambda: placed(chosen, payment_method=method))
         if order is None:
-            return multiple()
+            return
         sale = Sale(order, {variant.pk: count for variant, count in chosen.items()})
         self.sold.append(sale)
         self.hold(sale, 1)
-        return sale
+        if paid:
+            self.pay(sale)
 
     def hold(self, sale: Sale, sign: int) -> None:
         for variant, units in sale.open.items():
             self.shelves[variant].allocated += sign * units
 
-    @rule(sale=sales)
+    @precondition(lambda self: any(sale.owes for sale in self.sold))
+    @rule(pick=PICK)
+    def pay_late(self, pick: int) -> None:
+        self.pay(self.choose(pick, lambda sale: sale.owes))
+
     def pay(self, sale: Sale) -> None:
-        owed = sale.status in ("pending", "partly_fulfilled", "fulfilled") and not sale.captured
-        error = None if owed else WrongStatus
+        error = None if sale.owes else WrongStatus
         self.attempt(error, lambda: settle_by_hand(order=sale.order, actor=None))
         if not error:
             sale.captured = sale.total
             sale.status = "paid" if sale.status == "pending" else sale.status
 
-    @rule(sale=sales)
-    def cancel(self, sale: Sale) -> None:
-        error = None if sale.status == "pending" else WrongStatus
-        self.attempt(error, lambda: change_status(order=sale.order, to="cancelled"))
-        self.cancelled(sale)
-
-    @rule(sale=sales)
-    def expire(self, sale: Sale) -> None:
-        past = timezone.now() - timedelta(minutes=1)
-        Order.objects.filter(pk=sale.pk).update(expires_at=past)
-        assert cancel_expired_orders() == (sale.status == "pending")
-        self.cancelled(sale)
-
-    def cancelled(self, sale: Sale) -> None:
+    @precondition(lambda self: any(s.status in ("pending", "cancelled") for s in self.sold))
+    @rule(pick=PICK, how=st.sampled_from(["cancel", "expire", "come_back"]))
+    def end(self, pick: int, how: str) -> None:
+        """Or begin again."""
+        start = "cancelled" if how == "come_back" else "pending"
+        sale = self.choose(pick, lambda sale: sale.status == start)
+        if how == "come_back":
+            return self.come_back(sale)
+        if how == "expire":
+            self.expire(sale)
+        else:
+            self.cancel(sale)
         if sale.status == "pending":
             sale.status = "cancelled"
             self.hold(sale, -1)
 
-    @rule(sale=sales)
+    def cancel(self, sale: Sale) -> None:
+        error = None if sale.status == "pending" else WrongStatus
+        self.attempt(error, lambda: change_status(order=sale.order, to="cancelled"))
+
+    def expire(self, sale: Sale) -> None:
+        past = timezone.now() - timedelta(minutes=1)
+        Order.objects.filter(pk=sale.pk).update(expires_at=past)
+        assert cancel_expired_orders() == (sale.status == "pending")
+
     def come_back(self, sale: Sale) -> None:
         error: type[Exception] | None = None
         if sale.status != "cancelled":
@@ -214,8 +248,10 @@ class Shop(RuleBasedStateMachine):
 
     # --- Parcels ---
 
-    @rule(sale=sales, units=UNITS)
-    def ship_some(self, sale: Sale, units: tuple[int, int]) -> None:
+    @precondition(lambda self: any(sale.may_leave for sale in self.sold))
+    @rule(pick=PICK, units=UNITS)
+    def ship_some(self, pick: int, units: tuple[int, int]) -> None:
+        sale = self.choose(pick, lambda sale: sale.may_leave)
         wanted = sale.wanted(units)
         by_line = {sale.line[variant]: count for variant, count in wanted.items()}
         error = self.why_not_sent(sale, wanted)
@@ -223,8 +259,10 @@ class Shop(RuleBasedStateMachine):
         if not error:
             self.sent(sale, wanted)
 
-    @rule(sale=sales)
-    def ship_all(self, sale: Sale) -> None:
+    @precondition(lambda self: any(sale.may_leave for sale in self.sold))
+    @rule(pick=PICK)
+    def ship_all(self, pick: int) -> None:
+        sale = self.choose(pick, lambda sale: sale.may_leave)
         wanted = sale.open
         error = self.why_not_sent(sale, wanted)
         self.attempt(error, lambda: ship_rest(order=sale.order))
@@ -250,9 +288,11 @@ class Shop(RuleBasedStateMachine):
 
     # --- Money and goods that come back ---
 
-    @rule(sale=sales, share=st.sampled_from([1, 3, 10, 11]))
-    def refund(self, sale: Sale, share: int) -> None:
+    @precondition(lambda self: any(sale.captured for sale in self.sold))
+    @rule(pick=PICK, share=st.sampled_from([1, 3, 10, 11]))
+    def refund(self, pick: int, share: int) -> None:
         """A tenth, three, all that was taken, or more."""
+        sale = self.choose(pick, lambda sale: sale.refunded < sale.captured)
         amount = sale.total if share == 10 else sale.total * share // 10
         error: type[Exception] | None = None
         if not sale.captured or sale.refunded == sale.captured:
@@ -285,10 +325,12 @@ class Shop(RuleBasedStateMachine):
                 self.hold(sale, -1)
             sale.status = "refunded"
 
-    @rule(sale=sales, units=UNITS)
-    def ask_to_return(self, sale: Sale, units: tuple[int, int]) -> None:
+    @precondition(lambda self: any(any(sale.back.values()) for sale in self.sold))
+    @rule(pick=PICK, units=UNITS, answer=st.sampled_from(ANSWERS))
+    def ask_to_return(self, pick: int, units: tuple[int, int], answer: Any) -> None:
+        """And settle it at once, unless there is no `answer` yet."""
+        sale = self.choose(pick, lambda sale: any(sale.back.values()))
         wanted = sale.wanted(units)
-        back = {variant: sent - back for variant, (_, sent, back) in sale.units.items()}
         error: type[Exception] | None = None
         if sale.status not in ("partly_fulfilled", "fulfilled", "refunded"):
             error = WrongStatus
@@ -296,7 +338,7 @@ class Shop(RuleBasedStateMachine):
             error = ReturnOpen
         elif not any(wanted.values()):
             error = NoUnits
-        elif any(count > back[variant] for variant, count in wanted.items()):
+        elif any(count > sale.back[variant] for variant, count in wanted.items()):
             error = TooManyUnits
         by_line = {sale.line[variant]: count for variant, count in wanted.items()}
         request = self.attempt(
@@ -305,11 +347,15 @@ class Shop(RuleBasedStateMachine):
         )
         if request:
             sale.asked = (request, wanted)
+            if answer:
+                self.settle(sale, *answer)
 
     @precondition(lambda self: any(sale.asked for sale in self.sold))
-    @rule(received=st.booleans(), restock=st.booleans())
-    def settle(self, received: bool, restock: bool) -> None:
-        sale = next(sale for sale in self.sold if sale.asked)
+    @rule(answer=st.sampled_from(ANSWERS[1:]))
+    def settle_late(self, answer: Any) -> None:
+        self.settle(next(sale for sale in self.sold if sale.asked), *answer)
+
+    def settle(self, sale: Sale, received: bool, restock: bool) -> None:
         assert sale.asked
         request, wanted = sale.asked
         for _ in range(2):  # the second click
@@ -360,7 +406,7 @@ class Shop(RuleBasedStateMachine):
 
 EXAMPLES = examples(
     max_examples=25,
-    stateful_step_count=30,
+    stateful_step_count=25,
     deadline=None,
     database=None,
     derandomize="CI" in os.environ,
