@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from typing import Final
 
-from django.db import Error, connection
+from django.db import connection
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -29,7 +29,7 @@ class OutboxCollector(Collector):
             with connection.cursor() as cursor:
                 cursor.execute(_ASK)
                 waiting, oldest, dead = cursor.fetchone()
-        except Error as error:
+        except Exception as error:  # whatever it is, the other metrics are answered
             logger.warning("the outbox cannot be counted: %s", error)
             waiting = oldest = dead = float("nan")
         yield self._gauge("waiting", "Outgoing messages that are not done.", waiting)

@@ -7,8 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from orders.errors import TooManyTries
+from orders.errors import TooManyTries, WrongStatus
 from orders.forms import OrderLookupForm
+from orders.invoice import invoice_url
 from orders.models import Order
 from orders.numbers import read_number
 from orders.queries import find_order, look_up_order, order_steps, remember_order, with_lines
@@ -51,6 +52,20 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
         return render(request, "orders/order.html#status", context)
     context["order"] = with_lines(Order.objects.all()).get(pk=found.pk)
     return render(request, "orders/order.html", context)
+
+
+@require_safe
+@private_page
+def invoice(request: HttpRequest, number: str) -> HttpResponse:
+    """The PDF, from its bucket, for whoever may see the order's page."""
+    canonical = read_number(number)
+    found = find_order(request, canonical) if canonical else None
+    if found is None:
+        return _not_found(request, OrderLookupForm(initial={"number": number[:60]}))
+    try:
+        return redirect(invoice_url(found))
+    except WrongStatus:  # cancelled, and the page says so
+        return redirect(found)
 
 
 def _not_found(request: HttpRequest, form: OrderLookupForm) -> HttpResponse:
