@@ -5,7 +5,15 @@ neither deciphered at load nor serialised at save.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterator,
+    KeysView,
+    Mapping,
+    MutableMapping,
+    ValuesView,
+)
 from typing import Any, Final
 
 from django.contrib.auth import SESSION_KEY
@@ -51,12 +59,13 @@ class Attributes(MutableMapping[str, Any]):
         codec: Codec,
         *,
         session_id: str = "",
+        digest: str = "",
         fields: Mapping[bytes, bytes] | None = None,
         is_signed_in: bool = False,
         refuse: Callable[[], None] | None = None,
     ) -> None:
         self._codec = codec
-        self._name(session_id)
+        self._session_id, self._digest = session_id, digest or keys.digest_of(session_id)
         self._sealed = dict(fields or {})
         self._refuse = refuse
         self._values: dict[str, Any] = {}
@@ -97,6 +106,18 @@ class Attributes(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({dict(self)!r})"
 
+    def keys(self) -> KeysView[str]:
+        self._open_all()
+        return self._values.keys()
+
+    def values(self) -> ValuesView[Any]:
+        self._open_all()
+        return self._values.values()
+
+    def items(self) -> ItemsView[str, Any]:
+        self._open_all()
+        return self._values.items()
+
     def raw(self) -> dict[str, bytes]:
         """All of it, serialised."""
         return {name: self._codec.dumps(self[name]) for name in self}
@@ -132,12 +153,13 @@ class Attributes(MutableMapping[str, Any]):
             if not is_removal(sealed):
                 opened = self._unseal(field, sealed)
                 if opened and opened[0] not in changed and opened[0] not in removed:
-                    self._values[opened[0]] = self._codec.loads(opened[1])
+                    self._values[opened[0]] = opened[2]
             elif field in names and names[field] not in changed:
                 self._values.pop(names[field], None)
 
     def _name(self, session_id: str) -> None:
-        self._session_id, self._digest = session_id, keys.digest_of(session_id)
+        if session_id != self._session_id:
+            self._session_id, self._digest = session_id, keys.digest_of(session_id)
 
     def _find(self, name: str) -> bool:
         """Open the attribute if it is stored and not open yet. Says whether it is there now."""
@@ -157,26 +179,26 @@ class Attributes(MutableMapping[str, Any]):
         opened = self._unseal(field, sealed)
         if opened is None:
             return False
-        name, raw = opened
-        try:
-            self._values[name] = self._codec.loads(raw)
-        except ValueError:  # another serialiser's
-            metrics.refused("malformed")
-            return False
-        self._raw[name] = raw
+        name, self._raw[name], self._values[name] = opened
         return True
 
-    def _unseal(self, field: bytes, sealed: bytes) -> tuple[str, bytes] | None:
-        digest = self._digest
+    def _unseal(self, field: bytes, sealed: bytes) -> tuple[str, bytes, Any] | None:
+        """Name, what is stored, and the value; None where it does not open."""
         try:
-            return unseal(sealed, digest=digest, field=field)
+            name, raw = unseal(sealed, digest=self._digest, field=field)
+            return name, raw, self._codec.loads(raw)
         except Refused as refusal:
-            metrics.refused(refusal.reason, digest=digest)
-            decisive = {keys.field_of(self._session_id, name) for name in conf.security_attributes}
-            if field in decisive and self._refuse:
-                self._sealed, self._values, self._raw = {}, {}, {}
-                self._refuse()
-            return None
+            self._refused(field, refusal.reason)
+        except Exception:  # another serialiser's value, and each raises what it likes
+            self._refused(field, "malformed")
+        return None
+
+    def _refused(self, field: bytes, reason: str) -> None:
+        metrics.refused(reason, digest=self._digest)
+        decisive = {keys.field_of(self._session_id, name) for name in conf.security_attributes}
+        if field in decisive and self._refuse:
+            self._sealed, self._values, self._raw = {}, {}, {}
+            self._refuse()
 
 
 def user_of(content: Mapping[str, Any]) -> str:

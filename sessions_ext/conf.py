@@ -5,7 +5,7 @@ Each is read once, and again after a test's `override_settings`. `SESSION_KEYS` 
 """
 
 from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -43,6 +43,11 @@ class Conf:
     def ciphers(self) -> dict[bytes, AESGCM]:
         """The key ring, ready for use."""
         return {key_id.encode(): AESGCM(key) for key_id, key in self.keys.items()}
+
+    @cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """`SECRET_KEY` and what it was before: the first makes names, all of them prove theirs."""
+        return (settings.SECRET_KEY, *map(str, settings.SECRET_KEY_FALLBACKS))
 
     @cached_property
     def prefix(self) -> str:
@@ -95,25 +100,28 @@ class Conf:
         """`SESSION_FALLBACK_ENGINE`: the engine that is being left, while both of them serve."""
         return getattr(settings, "SESSION_FALLBACK_ENGINE", None)
 
-    def redis(self) -> Redis:
+    @cached_property
+    def redis(self) -> Callable[[], Redis]:
         """`SESSION_REDIS_CLIENT`: dotted name of a function that returns the primary's client."""
-        path = getattr(settings, "SESSION_REDIS_CLIENT", "sessions_ext.conf.django_redis")
-        return cast(Redis, _function(path)())
+        return _function(getattr(settings, "SESSION_REDIS_CLIENT", None)) or django_redis
 
-    def replica(self) -> Redis | None:
+    @cached_property
+    def replica(self) -> Callable[[], Redis | None]:
         """`SESSION_REDIS_REPLICA_CLIENT`: the same for this region's replica, or nothing."""
-        path = getattr(settings, "SESSION_REDIS_REPLICA_CLIENT", None)
-        return cast("Redis | None", _function(path)()) if path else None
+        return _function(getattr(settings, "SESSION_REDIS_REPLICA_CLIENT", None)) or _nobody
 
-    def dynamodb(self) -> "DynamoDBClient | None":
+    @cached_property
+    def dynamodb(self) -> "Callable[[], DynamoDBClient | None]":
         """`SESSION_DYNAMODB_CLIENT`: the same for DynamoDB; without it there is no second copy."""
-        path = getattr(settings, "SESSION_DYNAMODB_CLIENT", None)
-        return cast("DynamoDBClient", _function(path)()) if path else None
+        return _function(getattr(settings, "SESSION_DYNAMODB_CLIENT", None)) or _nobody
 
 
-@cache
-def _function(path: str) -> Callable[[], Any]:
-    return cast(Callable[[], Any], import_string(path))
+def _function(path: str | None) -> Any:
+    return import_string(path) if path else None
+
+
+def _nobody() -> None:
+    return None
 
 
 conf = Conf()

@@ -40,7 +40,7 @@ def rename(digest: str, new: str, *, loaded: Record, renamed: Callable[[Record],
         except RedisError as error:
             redis_gate.close(error)
         else:
-            metrics.SAVES.labels("redis").inc()
+            metrics.SAVED["redis"].inc()
             # First: the former stays dead, also if the new one is ended now.
             return copied(new, _bury_former(renaming, latest, record))
     try:
@@ -120,7 +120,7 @@ def _rename_copy(renaming: Renaming) -> Record:
                 forget_at=renaming.forget_at,
             )
             if there is None:
-                metrics.SAVES.labels("dynamodb").inc()
+                metrics.SAVED["dynamodb"].inc()
                 bury_in_redis(renaming.digest, renaming.forget_at)
                 tell_redis(renaming.new, record)
                 return record

@@ -89,15 +89,17 @@ class SessionStore(SessionBase):
         Raises SessionsUnavailable when nobody could be asked.
         """
         session_id = self.session_key
-        self._record = None
+        self._record, digest = None, ""
         if session_id is not None and self._was_issued(session_id):
-            self._record = vault.load(keys.digest_of(session_id), self.known_version)
+            digest = keys.digest_of(session_id)
+            self._record = vault.load(digest, self.known_version)
         if session_id is None or self._record is None:
             self._refuse()
             return Attributes(self._codec)
         return Attributes(
             self._codec,
             session_id=session_id,
+            digest=digest,
             fields=self._record.fields,
             is_signed_in=bool(self._record.user),
             refuse=self._refuse,
@@ -192,17 +194,19 @@ class SessionStore(SessionBase):
         base = loaded or Record(version=0, expires_at=0)
         version = next_version(base.version, self.known_version or 0)
         changed, removed = content.changes()
-        changes = _sealed(session_id, version, changed)
+        changes = _sealed(session_id, digest, version, changed)
         gone = base.fields.keys() if was_cleared else _fields(session_id, removed)
         changes = dict.fromkeys(gone, removal(version)) | changes
         forget = set(base.forgettable(now_ms())) - changes.keys()
-        kept = {field: sealed for field, sealed in base.fields.items() if field not in forget}
+        fields = {**base.fields, **changes}
+        for field in forget:
+            del fields[field]
         record = Record(
             version=version,
             expires_at=self._expires_at(content),
             user=user_of(content),
             direct=base.direct,
-            fields=_bounded(kept | changes),
+            fields=_bounded(fields),
         )
         saved = vault.save(digest, loaded=loaded, record=record, changes=changes, forget=forget)
         content.saved(session_id, changed, removed)
@@ -252,6 +256,7 @@ class SessionStore(SessionBase):
 
     def _rename(self, former: str, content: Attributes) -> None:
         session_id = str(self.session_key)
+        digest = keys.digest_of(session_id)
         loaded = cast(Record, self._record)
         raw: dict[str, bytes] = {}
 
@@ -264,12 +269,10 @@ class SessionStore(SessionBase):
                 version=version,
                 expires_at=self._expires_at(content),
                 user=user_of(content),
-                fields=_bounded(_sealed(session_id, version, raw)),
+                fields=_bounded(_sealed(session_id, digest, version, raw)),
             )
 
-        saved = endings.rename(
-            keys.digest_of(former), keys.digest_of(session_id), loaded=loaded, renamed=renamed
-        )
+        saved = endings.rename(keys.digest_of(former), digest, loaded=loaded, renamed=renamed)
         content.moved(session_id, raw)
         self._stored(saved)
 
@@ -310,8 +313,9 @@ class SessionStore(SessionBase):
         await sync_to_async(self.flush)()
 
 
-def _sealed(session_id: str, version: int, raw: Mapping[str, bytes]) -> dict[bytes, bytes]:
-    digest = keys.digest_of(session_id)
+def _sealed(
+    session_id: str, digest: str, version: int, raw: Mapping[str, bytes]
+) -> dict[bytes, bytes]:
     fields = {name: keys.field_of(session_id, name) for name in raw}
     return {
         fields[name]: seal(digest=digest, field=fields[name], stamp=version, name=name, value=value)

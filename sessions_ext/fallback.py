@@ -120,7 +120,7 @@ class MovingStore(SessionStore):
         except (TypeError, ValueError) as error:
             logger.error("a session cannot be taken in: %s", error)
         else:
-            metrics.LOADS.labels("fallback").inc()
+            metrics.LOADED["fallback"].inc()
             self.modified = True  # saved with the request, its copy gets its mark
             return content
         self._refuse()

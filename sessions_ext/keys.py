@@ -11,8 +11,9 @@ import string
 from functools import cache
 from typing import Final
 
-from django.conf import settings
 from django.utils.crypto import get_random_string
+
+from sessions_ext.conf import conf
 
 ALPHABET: Final = string.digits + string.ascii_lowercase
 RANDOM: Final = 24  # characters of the id, 124 bits
@@ -23,7 +24,7 @@ FIELD: Final = 12  # bytes
 def new_id() -> str:
     """32 characters of [a-z0-9]. Nobody need be asked whether it is free: 124 bits are random."""
     drawn = get_random_string(RANDOM, ALPHABET)
-    return drawn + _proof(settings.SECRET_KEY, drawn)
+    return drawn + _proof(conf.secrets[0], drawn)
 
 
 def is_issued(session_id: str) -> bool:
@@ -31,7 +32,7 @@ def is_issued(session_id: str) -> bool:
     if len(session_id) != RANDOM + PROOF or not session_id.isascii():
         return False
     drawn, proof = session_id[:RANDOM], session_id[RANDOM:]
-    return any(hmac.compare_digest(_proof(secret, drawn), proof) for secret in _secrets())
+    return any(hmac.compare_digest(_proof(secret, drawn), proof) for secret in conf.secrets)
 
 
 def digest_of(session_id: str) -> str:
@@ -46,17 +47,17 @@ def field_of(session_id: str, attribute: str) -> bytes:
 
 def pseudonym_of(user_id: str) -> str:
     """What a user is called there."""
-    return _pseudonym(settings.SECRET_KEY, user_id)
+    return _pseudonym(conf.secrets[0], user_id)
 
 
 def pseudonyms_of(user_id: str) -> list[str]:
     """The same under each `SECRET_KEY` in use, for finding what was written under an older one."""
-    return [_pseudonym(secret, user_id) for secret in _secrets()]
+    return [_pseudonym(secret, user_id) for secret in conf.secrets]
 
 
 def sign_version(session_id: str, version: int) -> str:
     """The version cookie's value: only the browser that holds the id can show it."""
-    return f"{version:x}.{_signature(settings.SECRET_KEY, session_id, version)}"
+    return f"{version:x}.{_signature(conf.secrets[0], session_id, version)}"
 
 
 def read_version(session_id: str, cookie: str) -> int | None:
@@ -68,14 +69,10 @@ def read_version(session_id: str, cookie: str) -> int | None:
         version = int(text, 16)
     except ValueError:
         return None
-    for secret in _secrets():
+    for secret in conf.secrets:
         if hmac.compare_digest(_signature(secret, session_id, version), signature):
             return version
     return None
-
-
-def _secrets() -> list[str]:
-    return [settings.SECRET_KEY, *map(str, settings.SECRET_KEY_FALLBACKS)]
 
 
 @cache

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
-from sessions_ext.envelope import is_removal, stamp_of
+from sessions_ext.envelope import STAMP, stamp_of
 
 FORGET_REMOVALS: Final = 24 * 60 * 60 * 1000
 """Milliseconds that a removed attribute is remembered: longer than copies stay apart."""
@@ -93,5 +93,5 @@ class Record:
         return [
             name
             for name, sealed in self.fields.items()
-            if is_removal(sealed) and stamp_of(sealed) < now - FORGET_REMOVALS
+            if len(sealed) == STAMP and stamp_of(sealed) < now - FORGET_REMOVALS
         ]

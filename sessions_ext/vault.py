@@ -70,7 +70,7 @@ def _load(digest: str, known: int | None) -> Record | None:
     record = redis_store.read(client, digest)
     if record is None or record.version < (known or 0):
         return _consult_copy(client, digest, record)
-    metrics.LOADS.labels("primary").inc()
+    metrics.LOADED["primary"].inc()
     return record
 
 
@@ -84,7 +84,7 @@ def _load_nearby(digest: str, known: int) -> Record | None:
         return None
     if record is None or record.version < known:
         return None
-    metrics.LOADS.labels("replica").inc()
+    metrics.LOADED["replica"].inc()
     return record
 
 
@@ -93,7 +93,7 @@ def _consult_copy(client: Redis, digest: str, record: Record | None) -> Record |
     try:
         there = ask(dynamodb_store.read, digest)
         if isinstance(there, Record):
-            metrics.LOADS.labels("dynamodb").inc()
+            metrics.LOADED["dynamodb"].inc()
             return ask(_complete, client, digest, there)
     except NoCopy:
         if record is None:
@@ -104,7 +104,7 @@ def _consult_copy(client: Redis, digest: str, record: Record | None) -> Record |
         record = None
     if record is not None:
         metrics.STALE.inc()
-    metrics.LOADS.labels("nobody" if record is None else "primary").inc()
+    metrics.LOADED["nobody" if record is None else "primary"].inc()
     return record
 
 
@@ -127,11 +127,11 @@ def _load_copy(digest: str, known: int) -> Record | None:
     except NoCopy:
         return _load_anyway(digest)
     if isinstance(there, Tombstone):
-        metrics.LOADS.labels("nobody").inc()
+        metrics.LOADED["nobody"].inc()
         return None
     if there is None:  # Redis may have it: DynamoDB was away when it was made
         return _load_anyway(digest)
-    metrics.LOADS.labels("dynamodb").inc()
+    metrics.LOADED["dynamodb"].inc()
     if there.version < known:
         metrics.STALE.inc()
     return there
@@ -146,7 +146,7 @@ def _load_anyway(digest: str) -> Record:
     if record is None:
         metrics.UNAVAILABLE.inc()
         raise SessionsUnavailable
-    metrics.LOADS.labels("primary").inc()
+    metrics.LOADED["primary"].inc()
     return record
 
 
@@ -171,7 +171,7 @@ def save(
         except RedisError as error:
             redis_gate.close(error)
         else:
-            metrics.SAVES.labels("redis").inc()
+            metrics.SAVED["redis"].inc()
             return copied(digest, saved, base=loaded.version if loaded else 0)
     return _save_copy(digest, loaded, record, changes, forget)
 
@@ -271,7 +271,7 @@ def _save_copy(
     except NoCopy as error:
         metrics.UNAVAILABLE.inc()
         raise SessionsUnavailable from error
-    metrics.SAVES.labels("dynamodb").inc()
+    metrics.SAVED["dynamodb"].inc()
     tell_redis(digest, saved)
     return saved
 

@@ -26,8 +26,8 @@ from tests.stack import Booted
 TURNS: Final = 200
 CALLS: Final = 20
 """Calls in a block."""
-SLOW: Final = 10
-"""DynamoDB's emulation takes milliseconds, and has its turn every so often."""
+SLOW: Final = 9
+"""DynamoDB's emulation takes milliseconds, and has its turn that seldom."""
 EVERY: Final = 10
 """A shopper changes something with every tenth request."""
 ACTIONS: Final = ("load_one", "load_all", "save", "request")
