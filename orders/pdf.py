@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.conf import settings
 from django.utils import translation
@@ -74,6 +74,9 @@ class InvoicePage(FPDF):
     ) -> str:
         """Set the pen, and return the text as these fonts can write it."""
         self.set_font(LATIN, "B" if bold else "", size)
+        # fpdf 2.8.9 forgets that a text in colour restores the font of before, if it began with
+        # a fallback font: the next one would be set in whatever size that was.
+        self.current_font_is_set_on_page = False
         self.set_text_color(*colour)
         return "".join(char if ord(char) in self.known else "?" for char in str(text))
 
@@ -146,8 +149,8 @@ class InvoicePage(FPDF):
     def _line(self, line: OrderLine) -> None:
         """One row. It is not broken over two pages."""
         name = self.write_text(line.name)
-        rows = self.multi_cell(COLUMNS[0], LEADING, name, dry_run=True, output="LINES", align="L")
-        if self.will_page_break(LEADING * (len(rows) + 1) + 5):
+        height = self.multi_cell(COLUMNS[0], LEADING, name, dry_run=True, output="HEIGHT")
+        if self.will_page_break(cast(float, height) + LEADING + 5):
             self.add_page()
             self._table_head()
         self.ln(2.5)

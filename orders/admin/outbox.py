@@ -32,8 +32,8 @@ class StateFilter(SimpleListFilter):
     title = _("state")
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Promise]]:
-        return list(STATES.items())
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state, str(label)) for state, label in STATES.items()]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[OutboxMessage]
