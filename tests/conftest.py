@@ -11,6 +11,7 @@ from sessions_ext import health, pulse
 from storage.buckets import create_buckets
 from storage.redis import redis_primary
 from storage.tables import create_tables
+from tests.bank import bank  # noqa: F401 (a fixture)
 from tests.sessions_ext.outage import wait_for_gates
 from tests.stack import Stack
 

@@ -60,10 +60,14 @@ def request_refund(
 
 
 def refund_by_itself(payment: Payment) -> Refund:
-    """All that is left goes back, as the order is gone. Once a payment, whoever finds out."""
-    left = payment.amount - payment.refunded_amount
-    key = uuid5(payment.pk, "order gone")
-    return request_refund(payment=payment, amount=left, reason=TOO_LATE, actor=None, key=key)
+    """All of it goes back, as the order is gone. Once a payment, whoever finds out."""
+    return request_refund(
+        payment=payment,
+        amount=payment.amount,
+        reason=TOO_LATE,
+        actor=None,
+        key=uuid5(payment.pk, "order gone"),
+    )
 
 
 def take_off(payment: Payment, amount: int) -> None:
