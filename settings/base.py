@@ -361,8 +361,8 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
-    # botocore says where it found credentials each time it does, fontTools what it leaves out.
-    "loggers": {"botocore": {"level": "WARNING"}, "fontTools": {"level": "WARNING"}},
+    # They tell of each set of credentials found, each glyph left out, each request made.
+    "loggers": {name: {"level": "WARNING"} for name in ("botocore", "fontTools", "stripe")},
 }
 
 DEBUG = env_bool("DEBUG", False)
