@@ -6,7 +6,6 @@ the same, byte for byte, whatever the gateway says. How it stands is at the answ
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
@@ -74,7 +73,6 @@ class RefundOut(Schema):
     amount: int
     currency: str
     reason: str
-    created_at: datetime
 
 
 @payments_router.post(
@@ -172,7 +170,6 @@ def refund_out(refund: Refund) -> RefundOut:
         amount=refund.amount,
         currency=refund.payment.currency,
         reason=refund.reason,
-        created_at=refund.created_at,
     )
 
 

@@ -7,12 +7,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from orders.errors import MethodNotOffered, OutOfStock, PaymentUnderWay, WrongStatus
+from orders.errors import MethodNotOffered, PaymentUnderWay, WrongStatus
 from orders.models import Order, Payment, Refund
 from orders.services.fulfilment import ship_rest
 from orders.services.gateway_calls import LONGEST_PAUSE, pause
 from orders.services.payments import advance, complete_open, open_payment, settle_by_hand
 from orders.services.status import cancel_expired_orders, change_status
+from shop.errors import OutOfStock
 from shop.models import StockItem, Variant
 from tests.bank import Bank, use_gateway
 from tests.factories import make_order, make_product
