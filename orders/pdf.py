@@ -8,13 +8,14 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import pgettext, pgettext_lazy
 from fpdf import FPDF
 
 from orders.models import Order, OrderLine
 from shop.money import Money
 
 FONTS: Final = Path(__file__).parent / "fonts"
+INVOICE: Final = pgettext_lazy("a document", "Invoice")  # it is a way to pay as well
 LATIN: Final = "latin"
 TAIWAN: Final = "taiwan"
 JAPAN: Final = "japan"
@@ -52,7 +53,7 @@ class InvoicePage(FPDF):
         self.c_margin = 0
         self.set_auto_page_break(True, margin=28)
         self.set_creation_date(order.placed_at)
-        self.set_title(f"{_invoice()} {order.number}")
+        self.set_title(f"{INVOICE} {order.number}")
         self.set_author(settings.SHOP_SELLER[0])
         self.set_lang(order.language)
         self._load_fonts()
@@ -102,7 +103,7 @@ class InvoicePage(FPDF):
     def draw(self) -> None:
         self.add_page()
         self.ln(12)
-        self.cell(text=self.write_text(_invoice(), size=26), new_x="LMARGIN", new_y="NEXT")
+        self.cell(text=self.write_text(INVOICE, size=26), new_x="LMARGIN", new_y="NEXT")
         self.ln(6)
         self._facts()
         self.ln(8)
@@ -203,7 +204,3 @@ class InvoicePage(FPDF):
         self.set_draw_color(*HAIRLINE)
         self.set_line_width(0.2)
         self.line(MARGIN, self.get_y(), MARGIN + self.epw, self.get_y())
-
-
-def _invoice() -> str:
-    return pgettext("a document", "Invoice")
