@@ -178,7 +178,7 @@ def _list(path: str) -> Serve:
     def serve(_api: Stripe, tx: Transaction, parameters: Parameters) -> Document:
         limit = min(parameters.integer("limit", 10, least=1), 100)
         after = parameters.text("starting_after", "")
-        of = parameters.text("payment_intent", "")
+        of = parameters.text("type" if path == "events" else "payment_intent", "")
         parameters.end()
         if of and path == "checkout/sessions":
             intent = tx.get("payment_intent", of)

@@ -120,7 +120,7 @@ class Transaction:
             "request": {"id": None, "idempotency_key": None},
             "type": kind,
         }
-        self.put(event)
+        self.put(event, kind)
         if kind in DELIVERED:
             self._connection.execute(
                 "INSERT INTO delivery (event, attempts, next_at) VALUES (?, 0, ?)",
