@@ -19,34 +19,35 @@ EXPIRES: Final = 60
 class Nudger:
     """A thread that tells the broker, beside the requests.
 
-    Sending takes a millisecond, but for ever when the broker is gone, and kombu's own way out is
-    to wait for it. Nudges that come meanwhile become one.
+    Sending takes a millisecond, and six seconds when the broker is gone. Nudges that come
+    meanwhile become one.
     """
 
     def __init__(self) -> None:
+        self._reset()
+        # In a fork there is no thread, and the lock may be one that nobody will ever let go.
+        os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
         self._changed = Condition()
         self._wanted: set[str] = set()
         self._thread: Thread | None = None
-        self._pid = 0
 
     def nudge(self, task: str) -> None:
         """Ask for `task` (a dotted name). Returns at once and raises nothing."""
         with self._changed:
             self._wanted.add(task)
             self._changed.notify()
-            self._start()
+            if self._thread is None or not self._thread.is_alive():
+                self._start()
 
     def _start(self) -> None:
-        # A thread that was copied by a fork is not alive in the child.
-        if self._thread and self._pid == os.getpid() and self._thread.is_alive():
-            return
-        thread = Thread(target=self._run, name="nudger", daemon=True)
+        self._thread = Thread(target=self._run, name="nudger", daemon=True)
         try:
-            thread.start()
+            self._thread.start()
         except RuntimeError as error:  # no threads left, or the interpreter ends
+            self._thread = None
             logger.warning("nudges wait: %s", error)
-            return
-        self._thread, self._pid = thread, os.getpid()
 
     def _run(self) -> None:
         while True:
