@@ -41,9 +41,15 @@ def queue_mail(order: Order, template: str, *, about: str = "", **context: Any) 
     mail. `context` must be JSON: an `amount` is in minor units of the order's currency. Rendered
     when it is sent, in the order's language.
     """
+    message = mail_of(order, template, about=about, **context)
+    enqueue(stream=message.stream, kind=message.kind, key=message.key, payload=message.payload)
+
+
+def mail_of(order: Order, template: str, *, about: str = "", **context: Any) -> OutboxMessage:
+    """The message that `queue_mail` writes, unsaved: `queue_again` sends what it says."""
     if template not in MAILS:
         raise ValueError(f"no mail is called {template}")
-    enqueue(
+    return OutboxMessage(
         stream=f"order:{order.number}",
         kind="mail",
         key=f"mail:{template}:{order.number}:{about}",
