@@ -92,6 +92,37 @@ def test_production_refuses_a_wrong_value_without_repeating_secrets(name: str, v
         assert value not in result.stderr
 
 
+STRIPE = {"STRIPE_SECRET_KEY": "sk_live_check-only", "STRIPE_WEBHOOK_SECRET": "whsec_check-only"}
+
+
+def test_production_takes_cards_only_with_stripes_key() -> None:
+    show = "print(*production.PAYMENT_METHODS, production.SECURE_CSP['form-action'])"
+
+    without = start(production_environment(), show)
+    with_key = start(production_environment() | STRIPE, show)
+
+    assert without.stdout == "invoice cash_on_delivery [<CSP.SELF: \"'self'\">]\n"
+    assert with_key.stdout == (
+        "invoice cash_on_delivery card [<CSP.SELF: \"'self'\">, 'https://checkout.stripe.com']\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STRIPE_SECRET_KEY", "pk_live_is-the-public-one"),
+        ("STRIPE_WEBHOOK_SECRET", ""),
+    ],
+)
+def test_production_refuses_half_a_stripe(name: str, value: str) -> None:
+    result = start(production_environment() | STRIPE | {name: value})
+
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"anyport: {name} ")
+    assert result.stderr.count("\n") == 1
+    assert "check-only" not in result.stderr
+
+
 def test_production_reads_a_secret_from_a_file(tmp_path: Path) -> None:
     environment = production_environment()
     secret = tmp_path / "secret"

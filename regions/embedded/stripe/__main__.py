@@ -23,7 +23,8 @@ def main() -> None:
             webhook_secret=plan.secrets.stripe_webhook,
         )
     )
-    server = Server((LOOPBACK, plan.ports["stripe"]), stripe)
+    server = Server((LOOPBACK, plan.ports["stripe"]))
+    server.stripe = stripe
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit())  # all that was answered is on disk
     stripe.deliverer.start()

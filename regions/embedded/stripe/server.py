@@ -326,6 +326,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], stripe: Stripe) -> None:
-        self.stripe = stripe
+    stripe: Stripe
+
+    def __init__(self, address: tuple[str, int]) -> None:
         super().__init__(address, Handler)
