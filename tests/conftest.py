@@ -12,6 +12,7 @@ from storage.buckets import create_buckets
 from storage.redis import redis_primary
 from storage.tables import create_tables
 from tests.bank import bank  # noqa: F401 (a fixture)
+from tests.ledger import move_stock
 from tests.sessions_ext.outage import wait_for_gates
 from tests.stack import Stack
 
@@ -92,20 +93,3 @@ def sku_with_stock(live: psycopg.Connection) -> Iterator[Callable[[int], tuple[s
     yield choose
     for variant, on_hand, allocated in changed:
         move_stock(live, variant, on_hand=on_hand, allocated=allocated)
-
-
-def move_stock(live: psycopg.Connection, variant: int, *, on_hand: int, allocated: int) -> None:
-    """Make these the variant's units, through its ledger."""
-    live.execute(
-        "WITH item AS ("
-        " UPDATE shop_stockitem SET on_hand = %(on_hand)s, allocated = %(allocated)s,"
-        "  sequence = sequence + 1"
-        " WHERE variant_id = %(variant)s AND (on_hand, allocated) <> (%(on_hand)s, %(allocated)s)"
-        " RETURNING new.id, new.sequence, new.on_hand, new.allocated,"
-        "  new.on_hand - old.on_hand AS more, new.allocated - old.allocated AS held)"
-        " INSERT INTO shop_stockmovement (stock_item_id, sequence, kind, on_hand_change,"
-        "  allocated_change, on_hand_after, allocated_after, mover, reason, order_number)"
-        " SELECT id, sequence, 'adjusted', more, held, on_hand, allocated, 'system', 'test', ''"
-        " FROM item",
-        {"variant": variant, "on_hand": on_hand, "allocated": allocated},
-    )

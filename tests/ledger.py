@@ -6,7 +6,22 @@ from contextlib import contextmanager
 
 import psycopg
 
-from tests.conftest import move_stock
+
+def move_stock(live: psycopg.Connection, variant: int, *, on_hand: int, allocated: int) -> None:
+    """Make these the variant's units, through its ledger."""
+    live.execute(
+        "WITH item AS ("
+        " UPDATE shop_stockitem SET on_hand = %(on_hand)s, allocated = %(allocated)s,"
+        "  sequence = sequence + 1"
+        " WHERE variant_id = %(variant)s AND (on_hand, allocated) <> (%(on_hand)s, %(allocated)s)"
+        " RETURNING new.id, new.sequence, new.on_hand, new.allocated,"
+        "  new.on_hand - old.on_hand AS more, new.allocated - old.allocated AS held)"
+        " INSERT INTO shop_stockmovement (stock_item_id, sequence, kind, on_hand_change,"
+        "  allocated_change, on_hand_after, allocated_after, mover, reason, order_number)"
+        " SELECT id, sequence, 'adjusted', more, held, on_hand, allocated, 'system', 'test', ''"
+        " FROM item",
+        {"variant": variant, "on_hand": on_hand, "allocated": allocated},
+    )
 
 
 @contextmanager
