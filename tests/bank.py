@@ -117,6 +117,8 @@ class Bank:
 
     file: Path
     is_down: bool = False
+    pays_at_once: bool = False
+    """Shoppers have entered their card before the shop hears of the page."""
     refusals: dict[str, str] = field(default_factory=dict)
     """By call: why it is refused, whenever it is asked."""
     _faults: dict[str, list[Callable[[], bool]]] = field(default_factory=dict)
@@ -179,6 +181,9 @@ class Bank:
                 raise Refusal(self.refusals[call])
             with self.books() as books:
                 state = _act(books, call, about, body)
+                if self.pays_at_once and state == "requires_action":
+                    state = "authorised"
+                    books.execute("UPDATE payment SET state = ? WHERE id = ?", [state, about])
         except Refusal as refusal:
             return 402, {"failure": str(refusal)}
         answer = {"state": state, "reference": f"ref-{body['key'] if call == 'refund' else about}"}

@@ -1,6 +1,7 @@
 """Payments against a bank over HTTP: each step, and each thing that goes wrong at it."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -11,7 +12,7 @@ from orders.errors import MethodNotOffered, PaymentUnderWay, WrongStatus
 from orders.models import Order, Payment, Refund
 from orders.services.fulfilment import ship_rest
 from orders.services.gateway_calls import LONGEST_PAUSE, pause
-from orders.services.payments import advance, complete_open, open_payment, settle_by_hand
+from orders.services.payments import _Call, advance, complete_open, open_payment, settle_by_hand
 from orders.services.status import cancel_expired_orders, change_status
 from shop.errors import OutOfStock
 from shop.models import StockItem, Variant
@@ -207,6 +208,35 @@ def test_a_capture_under_a_new_key_charges_twice(bank: Bank, settings: Settings)
     capture_with_a_lost_reply(bank)
 
     assert bank.charged() == [1080, 1080]
+
+
+@pytest.mark.parametrize("dies_before", ["ask", "record"])
+def test_a_caller_who_dies_is_followed_by_another(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch, dies_before: str
+) -> None:
+    """With the claim written and nothing asked, or with the money taken and nothing written."""
+    payment = advance(make_payment().pk)
+    bank.pay(payment)
+    pass_time(hours=1)
+    step = getattr(_Call, dies_before)
+
+    def die(call: _Call, *given: Any) -> Any:
+        if call.name == "capture":
+            raise SystemExit
+        return step(call, *given)
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(_Call, dies_before, die)
+        advance(payment.pk)
+    assert len(bank.charged()) == (dies_before == "record")
+    assert advance(payment.pk).state == "authorised"  # the dead have claimed it
+    assert bank.calls.count("capture") == len(bank.charged())
+    pass_time(seconds=61)
+    complete_open()
+
+    payment.refresh_from_db()
+    assert (payment.state, payment.order.status) == ("captured", "paid")
+    assert bank.charged() == [1080]
 
 
 def test_a_gateway_that_is_away_is_asked_again_later(bank: Bank) -> None:
