@@ -81,10 +81,12 @@ def send_mail(message: OutboxMessage) -> None:
     """Raises Undeliverable for an order that is gone, and an address that nobody can write to."""
     number = message.payload["number"]
     try:
-        order = Order.objects.get(number=number)
-        mail = compose(order, message)
-        mail.send()
+        mail = compose(Order.objects.get(number=number), message)
     except ObjectDoesNotExist as error:
+        raise Undeliverable(f"{number}: {error}") from error
+    try:
+        mail.send()
+    except ValueError as error:  # Django cannot make an address of it
         raise Undeliverable(f"{number}: {error}") from error
     except SMTPRecipientsRefused as error:
         codes = [code for code, _ in error.recipients.values()]

@@ -13,7 +13,8 @@ logger = logging.getLogger(__name__)
 
 _ASK: Final = """
 SELECT count(*) FILTER (WHERE dead_at IS NULL),
-       coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE dead_at IS NULL)), 0),
+       coalesce(extract(epoch FROM statement_timestamp() - min(created_at)
+                FILTER (WHERE dead_at IS NULL)), 0),
        count(*) FILTER (WHERE dead_at IS NOT NULL)
   FROM orders_outboxmessage
  WHERE (done_at IS NULL AND dead_at IS NULL) OR dead_at IS NOT NULL
