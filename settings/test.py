@@ -14,6 +14,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {  # noqa: F405
     "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
 }
+WHITENOISE_AUTOREFRESH = True  # or every test's client would read the directory of static files
 # moto on a busy machine; the live processes keep the shop's own time-outs.
 DYNAMODB_TIMEOUTS = {"connect_timeout": 5.0, "read_timeout": 15.0}
 LOGGING["loggers"]["httpx"] = {"level": "WARNING"}  # type: ignore[index]  # noqa: F405

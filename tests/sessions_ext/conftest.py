@@ -1,6 +1,7 @@
 """What tests of sessions share."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.apps import AppConfig, apps
@@ -36,8 +37,14 @@ def empty_table(provisioned: None) -> None:
     and moto sorts the whole table for each question.
     """
     wait_for_gates()
-    dynamodb(patient=True).delete_table(TableName=sessions_table())
-    create_tables()
+    client, table = dynamodb(patient=True), sessions_table()
+    left = client.scan(TableName=table, ProjectionExpression="pk, sk", Limit=26)["Items"]
+    if len(left) > 25:  # more than can be deleted at once
+        client.delete_table(TableName=table)
+        create_tables()
+    elif left:
+        deletions: Any = [{"DeleteRequest": {"Key": key}} for key in left]
+        client.batch_write_item(RequestItems={table: deletions})
     health.reset()
 
 
