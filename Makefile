@@ -14,7 +14,7 @@ run: .venv/.ready ## Run the shop: three regions on this machine
 	@exec .venv/bin/python manage.py up $(ARGS)
 
 test: .venv/.ready ## Run every test (make test ARGS="-k cart" for some)
-	@exec .venv/bin/python -m pytest $(ARGS)
+	@exec .venv/bin/python -m pytest $(or $(ARGS),-n 2)
 
 check: .venv/.ready ## Format, lint, types, import arrows, migrations, templates, deployment
 	.venv/bin/ruff format --check .

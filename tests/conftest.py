@@ -6,6 +6,8 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from sessions_ext import health, pulse
 from storage.buckets import create_buckets
@@ -14,7 +16,27 @@ from storage.tables import create_tables
 from tests.bank import bank  # noqa: F401 (a fixture)
 from tests.ledger import move_stock
 from tests.sessions_ext.outage import wait_for_gates
+from tests.sessions_ext.stores import trust_redis
 from tests.stack import Stack
+
+OWN_STACK = (
+    "embedded/test_region_loss.py",
+    "faults/test_bounded_waits.py",
+    "embedded/test_failover.py",
+)
+"""Files that share the stack `own_stack`; the last one ends it."""
+LONGEST_FIRST = (
+    "sessions_ext/test_resurrection.py",
+    *OWN_STACK,
+    "embedded/test_lifecycle.py",
+    "concurrency/test_idempotency_crash.py",
+    "faults/test_sessions_redis.py",
+    "concurrency/test_stock_race.py",
+    "embedded/test_front.py",
+    "test_bad_input.py",
+    "storage/test_redis.py",
+)
+"""Files that take a minute or so each."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,8 +49,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 pytest.mark.django_db(**marker.kwargs, databases=databases), append=False
             )
     # Playwright keeps an event loop running in the main thread, where Django then refuses to work
-    # synchronously: whoever drives a browser comes last.
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    # synchronously: whoever drives a browser comes last. Long files come first, or one worker
+    # would be left with them at the end.
+    items.sort(key=lambda item: (item.get_closest_marker("browser") is not None, _place(item)))
+
+
+def _place(item: pytest.Item) -> int:
+    path = _file_of(item.nodeid)
+    return LONGEST_FIRST.index(path) if path in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
+def _file_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0].removeprefix("tests/")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """With `-n 2` a worker is given a file at a time, in the order above."""
+    config.option.loadscopereorder = False
+    return _ByFile(config, log)
+
+
+class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # untyped
+    def _split_scope(self, nodeid: str) -> str:
+        path = _file_of(nodeid)
+        return OWN_STACK[0] if path in OWN_STACK else path
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +101,7 @@ def clean_redis() -> Iterator[None]:
     wait_for_gates()  # a thread of the test before would write there
     redis_primary().flushdb()
     health.reset()
+    trust_redis()  # or each test would read the journal of all the tests before it
     yield
 
 

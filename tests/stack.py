@@ -1,30 +1,23 @@
-"""The stack under test, and a pytest plugin that starts it: loaded by `-p tests.stack`.
+"""A running stack, for tests to look at, kill and repair; and booting one."""
 
-One three-region stack serves the whole session, started before Django reads its settings. With
-`ANYPORT_TEST_STACK=DIR` a running one is used instead (`manage.py up --state DIR --port 0`), so
-that a developer waits for it once.
-"""
-
-import atexit
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import httpx
 import psutil
 import psycopg
-import pytest
 import redis
 
 from regions.embedded import claim, postgres_client
 from regions.embedded.plan import REPOSITORY, Plan, read_json
-from regions.embedded.ports import LOOPBACK, accepts
+from regions.embedded.ports import FREE_RANGE, LOOPBACK, RANGE_VARIABLE, accepts
+from regions.embedded.probes import valkey_is_ready
 from regions.embedded.processes import dies_with_parent
 from regions.embedded.supervise import Supervisor
 
@@ -204,6 +197,22 @@ class Stack:
         self.stop_process(name, region)
         self.start_process(name, region)
 
+    def mend(self) -> None:
+        """Start what does not run, until every store has its copies."""
+        states = self.supervisor.states()
+        for key, state in states.items():
+            if not state.pid:
+                self.supervisor.start(key)
+        wait_until(lambda: self._is_whole(len(states)), 60, "the stack is whole")
+
+    def _is_whole(self, size: int) -> bool:
+        if len(self.description["processes"]) < size or len(self.roles) < 2:
+            return False
+        writer = self.roles["postgres"]
+        return postgres_client.streaming(self.plan, writer) >= {*self.plan.regions} - {
+            writer
+        } and all(valkey_is_ready(self.plan, region) for region in self.plan.regions)
+
     # --- Stores ------------------------------------------------------------------------------
 
     def pg_admin(self, region: str, dbname: str = "anyport") -> psycopg.Connection:
@@ -236,11 +245,23 @@ class Stack:
         )
 
 
+def worker() -> tuple[int, int]:
+    """Which worker of xdist this is, from 0, and of how many."""
+    name = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    return int(name.removeprefix("gw")), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+
+def ports_of(number: int, workers: int) -> range:
+    share = len(FREE_RANGE) // workers
+    return FREE_RANGE[number % workers * share :][:share]
+
+
 class Booted:
     """A `manage.py up` of our own, and the stack that it runs."""
 
-    def __init__(self, state: Path, *arguments: str) -> None:
+    def __init__(self, state: Path, *arguments: str, ports: range | None = None) -> None:
         self.state = state
+        self._ports = ports or ports_of(*worker())
         self.log = state.with_name(state.name + ".log")
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.process = self._spawn(["--port", "0", *arguments])
@@ -255,6 +276,7 @@ class Booted:
         }
         for name in ("SECRET_KEY", "SESSION_KEYS", "STATIC_ROOT", "COORDINATION_REGION"):
             environment.pop(name, None)
+        environment[RANGE_VARIABLE] = f"{self._ports[0]}-{self._ports[-1]}"
         # However the tests end, the stack is stopped, in good order.
         command = [*dies_with_parent(signal.SIGTERM), sys.executable]
         command += [str(REPOSITORY / "manage.py"), "up"]
@@ -291,8 +313,14 @@ class Booted:
 
     def stop(self, sig: signal.Signals = signal.SIGTERM) -> int:
         """Its exit code. Kills everything below it when it does not end in time."""
+        self.ask_to_stop(sig)
+        return self.wait_stopped()
+
+    def ask_to_stop(self, sig: signal.Signals = signal.SIGTERM) -> None:
         if self.process.poll() is None:
             self.process.send_signal(sig)
+
+    def wait_stopped(self) -> int:
         try:
             return self.process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
@@ -313,102 +341,3 @@ def _lives(process: psutil.Process) -> bool:
 
 def _key(name: str, region: str | None) -> str:
     return f"{name}-{region}" if region else name
-
-
-# --- The plugin ---------------------------------------------------------------------------------
-
-_booted: Booted | None = None
-_LOOKS_ONLY = {
-    "--help",
-    "-h",
-    "--version",
-    "-V",
-    "--collect-only",
-    "--co",
-    "--fixtures",
-    "--markers",
-}
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_load_initial_conftests(args: list[str]) -> Iterator[None]:
-    """Before pytest-django reads the settings: they are the running stack's."""
-    # Workers of xdist inherit the environment of the session that started them.
-    if not os.environ.get("PYTEST_XDIST_WORKER") and not _LOOKS_ONLY.intersection(args):
-        _enter_environment(_running_stack())
-    yield
-
-
-def _running_stack() -> Path:
-    if given := os.environ.get("ANYPORT_TEST_STACK"):
-        state = Path(given).resolve()
-        if not (state / "stack.json").exists():
-            raise pytest.UsageError(
-                f"ANYPORT_TEST_STACK: no stack runs in {state}. "
-                f"Start one with `manage.py up --state {state} --port 0`."
-            )
-        return state
-    return _boot_session_stack()
-
-
-def _boot_session_stack() -> Path:
-    global _booted
-    state = REPOSITORY / ".anyport-test"
-    if claim.holder(state):  # another session tests this working copy
-        state = REPOSITORY / f".anyport-test-{os.getpid()}"
-    print(f"starting the stack under test in {state} …", flush=True)
-    _booted = Booted(state, "--fresh")
-    atexit.register(_stop_session_stack)
-    signal.signal(signal.SIGTERM, _exit_on_sigterm)
-    try:
-        _booted.wait_ready()
-    except AssertionError as error:
-        raise pytest.UsageError(str(error)) from None
-    return state
-
-
-def _exit_on_sigterm(number: int, frame: object) -> NoReturn:
-    sys.exit(128 + number)  # runs atexit, which stops the stack
-
-
-def _stop_session_stack() -> None:
-    global _booted
-    if _booted:
-        booted, _booted = _booted, None
-        booted.stop()
-        if booted.state.name != ".anyport-test":
-            shutil.rmtree(booted.state, ignore_errors=True)
-            booted.log.unlink(missing_ok=True)
-
-
-def _enter_environment(state: Path) -> None:
-    for line in (state / "env").read_text().splitlines():
-        name, _, value = line.partition("=")
-        os.environ[name] = value
-    os.environ["DJANGO_SETTINGS_MODULE"] = "settings.test"
-
-
-def pytest_unconfigure() -> None:
-    _stop_session_stack()
-
-
-@pytest.fixture(scope="session")
-def stack() -> Stack:
-    """The stack of the whole session. Leave it as it was: kill what restarts, repair the rest."""
-    return Stack(Path(os.environ["ANYPORT_STATE"]))
-
-
-@pytest.fixture(scope="module")
-def own_booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
-    """A `manage.py up` for the tests of one module alone."""
-    booted = Booted(tmp_path_factory.mktemp("own") / "stack")
-    try:
-        yield booted
-    finally:
-        booted.stop()
-
-
-@pytest.fixture(scope="module")
-def own_stack(own_booted: Booted) -> Stack:
-    """Three regions for the tests of one module alone, which may break what they like."""
-    return own_booted.wait_ready()

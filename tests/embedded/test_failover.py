@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import httpx
 import psycopg
+import pytest
 import redis
 from redis.sentinel import Sentinel
 
@@ -16,6 +17,18 @@ from tests.shopper import ADDRESS, Shopper
 from tests.stack import Booted, Stack, wait_until
 
 TOTE = ("dockside-tote", "DKTOTE-OAT-DAY")
+
+
+@pytest.fixture
+def marked(own_stack: Stack) -> Stack:
+    """Every region's own server has the row `before`."""
+    with own_stack.writer() as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS marks (at text)")
+        connection.execute("TRUNCATE marks")
+        connection.execute("INSERT INTO marks VALUES ('before')")
+    for region in own_stack.regions:
+        wait_for_marks(own_stack, region, ["before"])
+    return own_stack
 
 
 def test_valkey_primary_is_replaced_and_returns_as_replica(
@@ -111,16 +124,14 @@ def test_killed_primary_stays_dead_while_nobody_replaces_it(own_stack: Stack) ->
     )
 
 
-def test_promotion_by_hand_needs_no_configuration(own_stack: Stack) -> None:
+def test_promotion_by_hand_needs_no_configuration(marked: Stack) -> None:
+    own_stack = marked
     old = own_stack.roles["postgres"]
     new, third = (region for region in own_stack.regions if region != old)
-    with own_stack.writer() as connection:
-        connection.execute("CREATE TABLE marks (at text)")
-        connection.execute("INSERT INTO marks VALUES ('before')")
     shopper = Shopper(own_stack.front)
     shopper.add(*TOTE)
     _, form = shopper.open_checkout()
-    wait_until(lambda: marks(own_stack, new) == ["before"], 10, "the standby has everything")
+    wait_for_copy(own_stack, new)
 
     own_stack.kill("postgres", old)
     refused = shopper.client.post("/checkout/", data=form.fields | ADDRESS)
@@ -147,16 +158,17 @@ def test_promotion_by_hand_needs_no_configuration(own_stack: Stack) -> None:
     with own_stack.writer() as connection:
         connection.execute("INSERT INTO marks VALUES ('after')")
         assert connection.info.port == own_stack.plan.port("postgres", new)
-    wait_until(lambda: marks(own_stack, third) == ["before", "after"], 10, f"{third} follows {new}")
+    wait_for_marks(own_stack, third, ["before", "after"])
     wait_until(lambda: own_stack.roles["postgres"] == new, 10, "roles follow")
 
     # The old primary returns by itself, and follows the new one instead of splitting the brain.
-    wait_until(lambda: marks(own_stack, old) == ["before", "after"], 40, f"{old} follows {new}")
+    wait_for_marks(own_stack, old, ["before", "after"])
     with own_stack.pg_admin(old) as connection:
         assert connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,)
 
 
-def test_primary_that_went_its_own_way_is_rewound(own_stack: Stack) -> None:
+def test_primary_that_went_its_own_way_is_rewound(marked: Stack) -> None:
+    own_stack = marked
     old = own_stack.roles["postgres"]
     new = next(region for region in own_stack.regions if region != old)
     third = next(region for region in own_stack.regions if region not in (old, new))
@@ -172,15 +184,14 @@ def test_primary_that_went_its_own_way_is_rewound(own_stack: Stack) -> None:
     with own_stack.writer() as connection:
         connection.execute("INSERT INTO marks VALUES ('later')")
 
-    expected = ["before", "after", "later"]
-    wait_until(lambda: marks(own_stack, new) == expected, 10, f"{new} never had what was lost")
-    wait_until(lambda: marks(own_stack, old) == expected, 40, f"{old} gave up what was lost")
+    wait_for_marks(own_stack, new, ["before", "later"])  # it never had what was lost
+    wait_for_marks(own_stack, old, ["before", "later"])  # it gave up what was lost
 
 
-def test_interrupted_rejoin_is_no_second_writer(own_stack: Stack) -> None:
+def test_interrupted_rejoin_is_no_second_writer(marked: Stack) -> None:
+    own_stack = marked
     writer = own_stack.roles["postgres"]
     victim = next(region for region in own_stack.regions if region != writer)
-    expected = marks(own_stack, writer)
     own_stack.stop_process("postgres", victim)
     node = postgres.node(own_stack.plan, victim)
     # As after a kill between pg_rewind and the mark that makes a standby of the node.
@@ -191,16 +202,18 @@ def test_interrupted_rejoin_is_no_second_writer(own_stack: Stack) -> None:
     own_stack.start_process("postgres", victim)
 
     assert elected == postgres.node(own_stack.plan, writer)
-    wait_until(lambda: marks(own_stack, victim) == expected, 20, f"{victim} follows {writer}")
+    wait_for_marks(own_stack, victim, ["before"])
     with own_stack.pg_admin(victim) as connection:
         assert connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,)
     assert not node.rejoining.exists()
     assert own_stack.roles["postgres"] == writer
 
 
-def test_restart_keeps_data_and_roles(own_stack: Stack, own_booted: Booted) -> None:
-    roles = own_stack.roles
-    expected = marks(own_stack, roles["postgres"])
+def test_restart_keeps_data_and_roles(marked: Stack, own_booted: Booted) -> None:
+    """The last one: it ends the stack of the tests before."""
+    own_stack, roles = marked, marked.roles
+    with own_stack.valkey(roles["valkey"]) as client:
+        client.set("kept", "written")
     ports = own_stack.plan.ports
     own_booted.stop()
     wait_nothing_left(own_stack.state)
@@ -214,16 +227,32 @@ def test_restart_keeps_data_and_roles(own_stack: Stack, own_booted: Booted) -> N
             k: v for k, v in ports.items() if k != "supervisor"
         }
         for region in stack.regions:
-            wait_until(
-                lambda region=region: marks(stack, region) == expected,  # type: ignore[misc]
-                10,
-                f"{region} has the data",
-            )
+            wait_for_marks(stack, region, ["before"])
         with stack.valkey(roles["valkey"]) as client:
-            assert client.get("after") == b"written"
+            assert client.get("kept") == b"written"
         assert stack.answers(f"{stack.front}/health/ready")
     finally:
         again.stop()
+
+
+def wait_for_marks(stack: Stack, region: str, expected: list[str]) -> None:
+    wait_until(lambda: marks(stack, region) == expected, 40, f"{region} has {expected}")
+
+
+def wait_for_copy(stack: Stack, standby: str) -> None:
+    """Until the standby has all that the writer has committed so far."""
+    writer = stack.roles["postgres"]
+    with stack.pg_admin(writer) as at_writer, stack.pg_admin(standby) as at_standby:
+        row = at_writer.execute("SELECT pg_current_wal_lsn()::text").fetchone()
+        assert row is not None
+        wait_until(
+            lambda: (
+                at_standby.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", row).fetchone()
+                == (True,)
+            ),
+            20,
+            f"{standby} has everything",
+        )
 
 
 def marks(stack: Stack, region: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 import re
 import threading
-import uuid
 from http import HTTPStatus
 
 import pytest
@@ -66,7 +65,9 @@ def test_another_shoppers_key_is_another_key(shopper: Client, variant: Variant) 
     assert Order.objects.count() == 2
 
 
-@pytest.mark.parametrize("key", ["", "garbage", "\x00", str(uuid.uuid1()), "9" * 5000])
+@pytest.mark.parametrize(
+    "key", ["", "garbage", "\x00", "2fde96e0-e6f5-11f1-8ece-02fc00000001", "9" * 5000]
+)
 def test_a_wrong_key_gets_a_fresh_form(shopper: Client, key: str) -> None:
     fields = hidden(shopper.get(CHECKOUT)) | TYPED | {"key": key}
 
