@@ -1,6 +1,5 @@
 """One scheduler at a time, in this process, against real DynamoDB and Redis."""
 
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +17,7 @@ from jobs.slots import Slot, claim_slot, latest_slot
 from storage.clients import dynamodb
 from storage.redis import redis_primary
 from tests.jobs.queue import sent_arguments
+from tests.stack import wait_until
 
 HOURLY = timedelta(hours=1)
 
@@ -60,6 +60,17 @@ def sent() -> list[dict[str, Any]]:
     return sent_arguments(redis_primary(), settings.ANYPORT_NAMESPACE)
 
 
+def tick_until_sent(*beats: Scheduler) -> None:
+    """Each has had the chance to send what another one sent already."""
+
+    def ticked() -> list[Any]:
+        for beat in beats:
+            beat.tick()
+        return sent()
+
+    wait_until(ticked, 20, "nothing is sent")
+
+
 def this_slot(job: str) -> Slot:
     due = latest_slot(schedule(HOURLY), datetime.now(UTC))
     assert due is not None
@@ -95,8 +106,7 @@ def test_slot_of_a_scheduler_that_died_before_sending_is_taken_over(
 
     tokyo.tick()
     assert sent() == []
-    time.sleep(0.3)
-    tokyo.tick()
+    tick_until_sent(tokyo)
 
     assert sent() == [{"job": job, "slot": this_slot(job).time, "attempt": 2}]
 
@@ -151,9 +161,6 @@ def test_task_that_the_broker_lost_is_sent_again_by_one(
         beat.tick()
     redis_primary().flushdb()
 
-    time.sleep(0.3)
-    for _ in range(2):
-        for beat in beats:
-            beat.tick()
+    tick_until_sent(*beats)
 
     assert sent() == [{"job": job, "slot": this_slot(job).time, "attempt": 2}]

@@ -20,6 +20,7 @@ from sessions_ext.record import Record, now_ms
 from storage.clients import dynamodb
 from tests.sessions_ext.behaviour.twin import CACHE, CACHED_DB
 from tests.sessions_ext.steps import RedisOutOfReach, stepping
+from tests.stack import wait_until
 
 THREADS: Final = 50
 ROUNDS: Final = 5
@@ -73,7 +74,7 @@ def write_to(engine: str, key: str) -> Callable[[int, threading.Barrier], None]:
 
 @pytest.fixture(autouse=True)
 def trusted() -> None:
-    assert redis_gate.is_open()
+    wait_until(redis_gate.is_open, 30, "Redis is trusted")
 
 
 # --- 50 at once ----------------------------------------------------------------------------------
