@@ -14,15 +14,13 @@ from jobs.models import JobRun
 from orders.admin.filters import TO_FULFIL, expiring_soon, midnight
 from orders.admin.labels import STATUS_COLOURS
 from orders.models import Order
-from orders.services.status import SENT
+from orders.reports import SOLD
 from shop.admin.base import LOW_STOCK
 from shop.models import StockItem
 from shop.money import Money
 
 SHOWN: Final = 6
 """Rows of each list; the link above it leads to the rest."""
-SOLD: Final = (Order.Status.PAID, *SENT)
-"""Statuses that count as revenue."""
 
 
 @dataclass(frozen=True)
@@ -100,15 +98,13 @@ def _until(order: Order) -> Row:
 
 
 def _takings(today: datetime) -> list[Takings]:
-    """Sold today and in the last seven days, a currency each; the currencies are not added up."""
+    """Today's and the last seven days', net of refunds; the currencies are not added up."""
+    net = F("total_amount") - F("refunded_amount")
     rows = (
         Order.objects.filter(placed_at__gte=today - timedelta(days=6), status__in=SOLD)
         .order_by("currency")
         .values("currency")
-        .annotate(
-            week=Sum("total_amount"),
-            today=Sum("total_amount", filter=Q(placed_at__gte=today), default=0),
-        )
+        .annotate(week=Sum(net), today=Sum(net, filter=Q(placed_at__gte=today), default=0))
     )
     return [
         Takings(Money(int(row["today"]), row["currency"]), Money(int(row["week"]), row["currency"]))

@@ -3,60 +3,31 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
-from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesCheckboxFilter
-from unfold.decorators import display
 
+from orders.admin.bulk import OrderActions
+from orders.admin.columns import OrderColumns
+from orders.admin.figures import figures_context
 from orders.admin.filters import NeedsFilter, PlacedFilter
-from orders.admin.labels import STATUS_COLOURS, status_label
-from orders.admin.steps import MOST_AT_ONCE, STEPS, Step, may_take, steps_of, take_step, tell
-from orders.models import Order, OrderLine, OrderStatusChange
-from shop.admin.base import ModelAdmin, PartOf, SaveChanged, TabularInline
+from orders.admin.inlines import HistoryInline, LineInline
+from orders.admin.labels import STATUS_COLOURS
+from orders.admin.page_views import page_urls, pages_for
+from orders.admin.steps import steps_of
+from orders.models import Order
+from shop.admin.base import SaveChanged
 
 ADDRESS = ("email", "name", "line1", "line2", "city", "postcode", "country")
 
 
-class LineInline(PartOf, TabularInline[OrderLine, Order]):
-    model = OrderLine
-    extra = 0
-    verbose_name_plural = _("what was bought")
-    fields = readonly_fields = ("sku", "name", "option_text", "quantity", "price", "total")
-
-    @admin.display(description=_("options"))
-    def option_text(self, line: OrderLine) -> str:
-        return line.option_text or "–"
-
-    @admin.display(description=_("price"))
-    def price(self, line: OrderLine) -> SafeString:
-        return money(line.price)
-
-    @admin.display(description=_("total"))
-    def total(self, line: OrderLine) -> SafeString:
-        return money(line.total)
-
-
-class HistoryInline(PartOf, TabularInline[OrderStatusChange, Order]):
-    model = OrderStatusChange
-    extra = 0
-    fields = readonly_fields = ("at", "from_status", "to_status", "actor", "note")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[OrderStatusChange]:
-        return super().get_queryset(request).select_related("actor")
-
-
 @admin.register(Order)
-class OrderAdmin(SaveChanged, ModelAdmin[Order]):
+class OrderAdmin(SaveChanged, OrderColumns, OrderActions):
+    change_list_template = "admin/orders/order/change_list.html"
     list_display = (
         "number_text",
         "state",
@@ -81,13 +52,20 @@ class OrderAdmin(SaveChanged, ModelAdmin[Order]):
     ordering = ("-placed_at", "-pk")
     search_fields = ("number", "email", "name", "lines__sku")
     search_help_text = _("Search by number, e-mail, name or SKU")
-    actions = ("mark_paid", "fulfil", "cancel", "refund")
     inlines = (LineInline, HistoryInline)
     fieldsets = (
         (_("Where it goes"), {"fields": ADDRESS}),
         (
             _("What it costs"),
-            {"fields": ("subtotal_money", "delivery_money", "total_money", "currency")},
+            {
+                "fields": (
+                    "subtotal_money",
+                    "delivery_money",
+                    "total_money",
+                    "refunded_money",
+                    "currency",
+                )
+            },
         ),
         (
             _("How it came"),
@@ -143,7 +121,7 @@ class OrderAdmin(SaveChanged, ModelAdmin[Order]):
             )
             return HttpResponseRedirect(request.path)
         context = {
-            "steps": steps_of(order) if order and self.has_change_permission(request) else [],
+            **(self._whereabouts(request, order) if order else {"steps": []}),
             "status_colour": STATUS_COLOURS[Order.Status(order.status)] if order else "",
             "show_save": pending,
             "show_save_and_continue": pending,
@@ -151,128 +129,36 @@ class OrderAdmin(SaveChanged, ModelAdmin[Order]):
         }
         return super().change_view(request, object_id, form_url, context)
 
-    def get_urls(self) -> Any:
-        step = path(
-            "<int:pk>/step/<str:name>/",
-            self.admin_site.admin_view(self.step_view),
-            name="orders_order_step",
-        )
-        return [step, *super().get_urls()]
-
-    def step_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
-        """A button of the order page. Takes the step by POST; asks first where that is kind."""
-        step = STEPS.get(name)
-        order = Order.objects.filter(pk=pk).first()
-        if not self.has_change_permission(request):
-            raise PermissionDenied
-        if order is None or step is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, str(pk))  # type: ignore[attr-defined,no-any-return]
-        back = reverse("admin:orders_order_change", args=[pk])
-        asked = step.question is None or "confirmed" in request.POST
-        if request.method == "POST" and asked:
-            tell(request, take_step(self, request, [order], step), step)
-            return HttpResponseRedirect(back)
-        return self._ask(request, step, [order], back=back, hidden={})
-
-    @admin.action(permissions=["change"], description=_("Mark as paid"))
-    def mark_paid(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
-        return self._step_many(request, queryset, STEPS["mark_paid"])
-
-    @admin.action(permissions=["change"], description=_("Mark as fulfilled"))
-    def fulfil(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
-        return self._step_many(request, queryset, STEPS["fulfil"])
-
-    @admin.action(permissions=["change"], description=_("Cancel…"))
-    def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
-        return self._step_many(request, queryset, STEPS["cancel"])
-
-    @admin.action(permissions=["change"], description=_("Mark as refunded…"))
-    def refund(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
-        return self._step_many(request, queryset, STEPS["refund"])
-
-    def _step_many(
-        self, request: HttpRequest, queryset: QuerySet[Order], step: Step
-    ) -> HttpResponse | None:
-        orders = list(queryset.order_by("pk")[: MOST_AT_ONCE + 1])
-        if len(orders) > MOST_AT_ONCE:
-            messages.error(
-                request,
-                _("Please choose at most %(most)d orders at once. Nothing was changed.")
-                % {"most": MOST_AT_ONCE},
-            )
-            return None
-        if step.question is None or "confirmed" in request.POST:
-            tell(request, take_step(self, request, orders, step), step)
-            return HttpResponseRedirect(request.get_full_path())
-        # The very orders that the page names: what is placed meanwhile is not among them.
-        hidden = {"action": step.name, "select_across": "0"}
-        return self._ask(request, step, orders, back=request.get_full_path(), hidden=hidden)
-
-    def _ask(
-        self,
-        request: HttpRequest,
-        step: Step,
-        orders: list[Order],
-        *,
-        back: str,
-        hidden: dict[str, str],
-    ) -> TemplateResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": step.label,
-            "opts": self.opts,
-            "step": step,
-            "ready": [order for order in orders if may_take(order, step)],
-            "skipped": [order for order in orders if not may_take(order, step)],
-            "back": back,
-            "hidden": hidden,
-            "checkbox": ACTION_CHECKBOX_NAME,
-            "colours": STATUS_COLOURS,
+    def _whereabouts(self, request: HttpRequest, order: Order) -> dict[str, Any]:
+        """Money and parcels of the order, and what this person may do with it."""
+        payments = list(order.payments.prefetch_related("refunds__actor"))
+        for refund in (refund for payment in payments for refund in payment.refunds.all()):
+            refund.payment = next(each for each in payments if each.pk == refund.payment_id)
+        steps = steps_of(order, payments)
+        return {
+            "steps": [step for step in steps if request.user.has_perm(step.permission)],
+            "pages": pages_for(request, order),
+            "payments": payments,
+            "parcels": order.shipments.select_related("actor").prefetch_related("lines__line"),
+            "returns": order.returns.select_related("actor").prefetch_related("lines__line"),
         }
-        return TemplateResponse(request, "admin/orders/order/confirm_step.html", context)
 
-    @admin.display(description=_("number"), ordering="number")
-    def number_text(self, order: Order) -> SafeString:
-        return format_html('<span class="ap-number">{}</span>', order.number)
+    def get_urls(self) -> Any:
+        view = self.admin_site.admin_view
+        return [
+            path("export/", view(self.export_view), name="orders_order_export"),
+            path("figures/", view(self.figures_view), name="orders_order_figures"),
+            path("<int:pk>/step/<str:name>/", view(self.step_view), name="orders_order_step"),
+            *page_urls(self),
+            *super().get_urls(),
+        ]
 
-    @admin.display(description=_("placed"), ordering="placed_at")
-    def placed(self, order: Order) -> SafeString:
-        when = date_format(timezone.localtime(order.placed_at), "j M Y H:i")
-        return format_html('<span class="ap-number">{}</span>', when)
-
-    @admin.display(description=_("region"), ordering="region")
-    def region_title(self, order: Order) -> str:
-        return order.region.title()
-
-    @admin.display(description=_("customer"), ordering="email")
-    def who(self, order: Order) -> SafeString:
-        return format_html(
-            '<span class="ap-who">{}<small>{}</small></span>', order.name, order.email
+    def figures_view(self, request: HttpRequest) -> HttpResponse:
+        """Orders and takings of the last days."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return TemplateResponse(
+            request,
+            "admin/orders/order/figures.html",
+            {**self.admin_site.each_context(request), **figures_context(request)},
         )
-
-    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)  # type: ignore[untyped-decorator]
-    def state(self, order: Order) -> tuple[str, str]:
-        return status_label(order)
-
-    @admin.display(description=_("total"), ordering="total_amount")
-    def total_money(self, order: Order) -> SafeString:
-        return money(order.total)
-
-    @admin.display(description=_("subtotal"))
-    def subtotal_money(self, order: Order) -> SafeString:
-        return money(order.subtotal)
-
-    @admin.display(description=_("delivery"))
-    def delivery_money(self, order: Order) -> SafeString:
-        return money(order.delivery)
-
-    @admin.display(description=_("customer"))
-    def customer_link(self, order: Order) -> str | SafeString:
-        if order.customer is None:
-            return str(_("Guest"))
-        url = reverse("admin:shop_customer_change", args=[order.customer.pk])
-        return format_html('<a class="ap-link" href="{}">{}</a>', url, order.customer.email)
-
-
-def money(amount: object) -> SafeString:
-    return format_html('<span class="ap-money">{}</span>', amount)

@@ -1,8 +1,11 @@
 """Steps of an order's life, taken by staff: mark paid, fulfil, cancel, refund."""
 
-from collections.abc import Iterable
+import logging
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
+from uuid import uuid5
 
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
@@ -12,14 +15,21 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from orders.errors import PaymentUnderWay, WrongStatus
-from orders.models import Order
+from orders.errors import NothingCaptured, PaymentUnderWay, WrongStatus
+from orders.gateways import BY_HAND
+from orders.models import Order, Payment, Refund
 from orders.services.fulfilment import ship_rest
 from orders.services.payments import settle_by_hand
-from orders.services.status import allowed_origins, change_status
+from orders.services.refunds import advance_refund, request_refund
+from orders.services.status import OPEN_PAYMENT, SENT, allowed_origins, change_status
 from shop.errors import StockTooLow
 from shop.models import Customer
 
+logger = logging.getLogger(__name__)
+
+IN_FULL: Final = "Full refund"
+BUDGET: Final = 20.0
+"""Seconds after which the gateway is left to the completer."""
 MOST_AT_ONCE: Final = 200
 """Orders in one action: each is a transaction of its own, and a request must end in time."""
 NAMED: Final = 8
@@ -36,6 +46,7 @@ class Step:
     question: Promise | None = None
     consequence: Promise | None = None
     answer: Promise | None = None
+    permission: str = "orders.change_order"
 
 
 STEPS: Final = {
@@ -58,13 +69,14 @@ STEPS: Final = {
         Step(
             Order.Status.REFUNDED,
             "refund",
-            gettext_lazy("Mark as refunded"),
-            gettext_lazy("Mark these orders as refunded?"),
+            gettext_lazy("Refund in full"),
+            gettext_lazy("Refund these orders in full?"),
             gettext_lazy(
-                "This records the refund; the money itself is sent back by whoever took it. "
-                "Units that have not left go back on sale. This cannot be undone."
+                "What was paid by card goes back by itself; transfers and cash are sent back by "
+                "you. Units that have not left go back on sale. This cannot be undone."
             ),
-            gettext_lazy("Yes, mark as refunded"),
+            gettext_lazy("Yes, refund"),
+            permission="orders.add_refund",
         ),
     )
 }
@@ -81,15 +93,31 @@ class Outcome:
     """By order number: units sold on back-order that have not come."""
     paying: list[str] = field(default_factory=list)
     """Their shoppers may pay by card any moment: marked as paid, they would pay twice."""
+    unpaid: list[str] = field(default_factory=list)
+    """There is no money to send back."""
+    asked: list[str] = field(default_factory=list)
+    """The gateway has not sent the money back yet."""
 
 
 def may_take(order: Order, step: Step) -> bool:
     return order.status in allowed_origins(order, step.to)
 
 
-def steps_of(order: Order) -> list[Step]:
-    """The steps that the order allows now."""
-    return [step for step in STEPS.values() if may_take(order, step)]
+def steps_of(order: Order, payments: Sequence[Payment]) -> list[Step]:
+    """The order page's buttons that ask for nothing more. Parcels and refunds have their pages."""
+    names = ["mark_paid"] if _may_mark_paid(order, payments) else []
+    names += ["cancel"] if may_take(order, STEPS["cancel"]) else []
+    if not payments and may_take(order, STEPS["refund"]):
+        names.append("refund")  # of before payments were written down
+    return [STEPS[name] for name in names]
+
+
+def _may_mark_paid(order: Order, payments: Sequence[Payment]) -> bool:
+    """Cash comes after its parcel; cards are nobody's to mark."""
+    if not payments:
+        return order.status == Order.Status.PENDING
+    by_hand = any(each.gateway in BY_HAND and each.state in OPEN_PAYMENT for each in payments)
+    return by_hand and order.status in (Order.Status.PENDING, *SENT)
 
 
 def take_step(
@@ -100,10 +128,11 @@ def take_step(
     A second click finds the orders where the first one left them, and changes nothing.
     """
     outcome = Outcome()
+    until = time.monotonic() + BUDGET
     for order in orders:
         try:
             with transaction.atomic():
-                _do(step, order, cast(Customer, request.user))
+                refund = _do(step, order, cast(Customer, request.user))
                 admin.log_change(request, order, [{"changed": {"fields": [step.to]}}])
         except WrongStatus as error:
             if error.status == step.to:
@@ -114,18 +143,51 @@ def take_step(
             outcome.awaited[order.number] = error
         except PaymentUnderWay:
             outcome.paying.append(order.number)
+        except NothingCaptured:
+            outcome.unpaid.append(order.number)
         else:
-            outcome.moved.append(order.number)
+            late = time.monotonic() > until
+            done = refund is None or (not late and send_back(refund).state == Refund.State.DONE)
+            (outcome.moved if done else outcome.asked).append(order.number)
     return outcome
 
 
-def _do(step: Step, order: Order, actor: Customer) -> None:
+def _do(step: Step, order: Order, actor: Customer) -> Refund | None:
     if step.to == Order.Status.PAID:
         settle_by_hand(order=order, actor=actor)
     elif step.to == Order.Status.FULFILLED:
         ship_rest(order=order, actor=actor)
+    elif step.to == Order.Status.REFUNDED and order.payments.exists():
+        return _refund_rest(order, actor)
     else:
         change_status(order=order, to=step.to, actor=actor)
+    return None
+
+
+def _refund_rest(order: Order, actor: Customer) -> Refund:
+    """All that is left. The key is made of what was there, so that a second click is the same."""
+    status = Order.objects.values_list("status", flat=True).get(pk=order.pk)
+    if status == Order.Status.REFUNDED:
+        raise WrongStatus(order.number, status, Order.Status.REFUNDED)
+    payment = order.payments.filter(state=Payment.State.CAPTURED).first()
+    if payment is None:
+        raise NothingCaptured
+    rest = payment.amount - payment.refunded_amount
+    under_way = payment.refunds.filter(state=Refund.State.REQUESTED).last()
+    if not rest and under_way:
+        return under_way
+    failed = payment.refunds.filter(state=Refund.State.FAILED).count()
+    key = uuid5(payment.pk, f"rest after {payment.refunded_amount} and {failed} that failed")
+    return request_refund(payment=payment, amount=rest, reason=IN_FULL, actor=actor, key=key)
+
+
+def send_back(refund: Refund) -> Refund:
+    """Ask the gateway now. What fails here, the completer does again."""
+    try:
+        return advance_refund(refund.pk)
+    except Exception:
+        logger.exception("admin: refund %s is left to the completer", refund.pk)
+        return refund
 
 
 def tell(request: HttpRequest, outcome: Outcome, step: Step) -> None:
@@ -164,6 +226,12 @@ def tell(request: HttpRequest, outcome: Outcome, step: Step) -> None:
             len(outcome.paying),
         )
         messages.warning(request, text % {"orders": _names(outcome.paying)})
+    if outcome.unpaid:
+        text = _("%(orders)s: there is no money to send back.")
+        messages.warning(request, text % {"orders": _names(outcome.unpaid)})
+    if outcome.asked:
+        text = _("%(orders)s: the refund is under way. The order's page shows how it ends.")
+        messages.info(request, text % {"orders": _names(outcome.asked)})
     for number, short in list(outcome.awaited.items())[:NAMED]:
         text = _("%(order)s was left alone: only %(on_hand)d of %(sku)s are on hand.")
         messages.warning(

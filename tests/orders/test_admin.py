@@ -237,8 +237,8 @@ def test_the_page_offers_the_steps_that_the_status_allows(client: Client) -> Non
 
     assert offered == {
         "pending": ["mark_paid", "cancel"],
-        "paid": ["fulfil", "refund"],
-        "partly_fulfilled": ["fulfil", "refund"],
+        "paid": ["refund"],
+        "partly_fulfilled": ["refund"],
         "fulfilled": ["refund"],
         "cancelled": [],
         "refunded": [],

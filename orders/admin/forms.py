@@ -1,0 +1,112 @@
+"""What staff fill in on an order's pages. Each form carries the key of its effect."""
+
+from decimal import Decimal
+from typing import Any, Final
+from uuid import uuid4
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from orders.models import OrderLine, Payment
+from shop.money import EXPONENTS
+
+SELLABLE, BROKEN, DECLINED = "sellable", "broken", "declined"
+OUTCOMES: Final = (
+    (SELLABLE, _("It came back, and goes back on the shelf")),
+    (BROKEN, _("It came back, and cannot be sold again")),
+    (DECLINED, _("We do not take it back")),
+)
+
+
+class KeyedForm(forms.Form):
+    """Sent twice, it takes effect once: `key` becomes the id of what it writes."""
+
+    key = forms.UUIDField(initial=uuid4, widget=forms.HiddenInput())
+
+
+class RefundForm(KeyedForm):
+    amount = forms.DecimalField(label=_("Amount"))
+    reason = forms.CharField(label=_("Why"), max_length=200, widget=UnfoldAdminTextInputWidget())
+
+    def __init__(self, *args: Any, payment: Payment, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.exponent = EXPONENTS[payment.currency]
+        least = Decimal(1).scaleb(-self.exponent)
+        rest = payment.amount - payment.refunded_amount
+        # No upper bound: sent again after it took effect, less is left, and it must be known.
+        self.fields["amount"] = forms.DecimalField(
+            label=_("Amount in %(currency)s") % {"currency": payment.currency},
+            min_value=least,
+            max_digits=14,
+            decimal_places=self.exponent,
+            initial=Decimal(rest).scaleb(-self.exponent),
+            widget=UnfoldAdminDecimalFieldWidget(attrs={"step": str(least), "class": "ap-price"}),
+        )
+
+    @property
+    def minor_units(self) -> int:
+        amount: Decimal = self.cleaned_data["amount"]
+        return int(amount.scaleb(self.exponent))
+
+
+class ShipForm(KeyedForm):
+    def __init__(self, *args: Any, lines: list[OrderLine], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lines = lines
+        for line in lines:
+            # Those of which nothing is open are asked for too: the form may be an old one.
+            self.fields[f"line_{line.pk}"] = forms.IntegerField(
+                label=f"{line.name} · {line.option_text}" if line.options else line.name,
+                min_value=0,
+                max_value=line.quantity,
+                initial=line.open_quantity,
+                help_text=_("%(sku)s: %(open)d of %(sold)d have not left.")
+                % {"sku": line.sku, "open": line.open_quantity, "sold": line.quantity},
+                widget=UnfoldAdminIntegerFieldWidget(attrs={"class": "ap-units"}),
+            )
+        self.fields["tracking"] = forms.CharField(
+            label=_("Tracking number"),
+            max_length=100,
+            required=False,
+            help_text=_("The shopper gets it by e-mail and sees it on the order's page."),
+            widget=UnfoldAdminTextInputWidget(),
+        )
+
+    @property
+    def units(self) -> dict[int, int]:
+        return {line.pk: self.cleaned_data[f"line_{line.pk}"] for line in self.lines}
+
+
+class SettleForm(forms.Form):
+    """`request` is the return that the page showed: a second click must not settle the next."""
+
+    request = forms.UUIDField(widget=forms.HiddenInput())
+    outcome = forms.ChoiceField(
+        label=_("What became of it"),
+        choices=OUTCOMES,
+        widget=UnfoldAdminSelectWidget(choices=OUTCOMES),
+    )
+    answer = forms.CharField(
+        label=_("What you tell the shopper"),
+        max_length=300,
+        required=False,
+        widget=UnfoldAdminTextInputWidget(),
+    )
+
+
+class ResendForm(KeyedForm):
+    mail = forms.ChoiceField(label=_("Which mail"))
+
+    def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["mail"] = forms.ChoiceField(
+            label=_("Which mail"),
+            choices=choices,
+            widget=UnfoldAdminSelectWidget(choices=choices),
+        )

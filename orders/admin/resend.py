@@ -1,0 +1,73 @@
+"""Sending a shopper a mail once more."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from orders.admin.forms import ResendForm
+from orders.admin.pages import Page
+from orders.mails import mail_of, queue_again
+from orders.models import Order, Refund, Return
+from shop.models import Customer
+
+
+class ResendPage(Page):
+    name = "resend"
+    label = gettext_lazy("Send a mail again…")
+    heading = gettext_lazy("Which mail?")
+    question = gettext_lazy("Send this mail once more?")
+    answer = gettext_lazy("Yes, send it")
+    is_open = True
+
+    def form(self, data: Any = None) -> ResendForm:
+        choices = [(f"{name}:{about}", label) for name, about, label in _mails(self.order)]
+        return ResendForm(data, choices=choices)
+
+    def summary(self, form: ResendForm) -> list[tuple[str, str]]:
+        labels = dict(form.fields["mail"].choices)  # type: ignore[attr-defined]
+        return [
+            (_("Mail"), labels[form.cleaned_data["mail"]]),
+            (_("To"), self.order.email),
+            (_("Language"), self.order.get_language_display()),
+        ]
+
+    @transaction.atomic
+    def take(self, form: ResendForm, actor: Customer) -> str:
+        template, _colon, about = form.cleaned_data["mail"].partition(":")
+        context = {}
+        if template == "refunded":
+            context["amount"] = Refund.objects.get(pk=about).amount
+        message = mail_of(self.order, template, about=about, **context)
+        queue_again(message, key=form.cleaned_data["key"])
+        return _("The mail is on its way to %(email)s.") % {"email": self.order.email}
+
+
+def _mails(order: Order) -> Iterator[tuple[str, str, str]]:
+    """Template, what it is about and a label, of each mail that the order's life has called for.
+
+    From the facts and not from the outbox, which forgets what it sent after a month.
+    """
+    yield "confirmation", "", _("Confirmation")
+    for parcel in order.shipments.all():
+        tracking = parcel.tracking or _("without tracking number")
+        yield "shipped", str(parcel.pk), _labelled(_("Parcel sent"), tracking, parcel.shipped_at)
+    done = Refund.objects.filter(payment__order=order, state=Refund.State.DONE)
+    for refund in done.select_related("payment"):
+        label = _labelled(_("Money back"), str(refund.money), refund.updated_at)
+        yield "refunded", str(refund.pk), label
+    for request in order.returns.exclude(state=Return.State.REQUESTED):
+        when = request.settled_at or request.requested_at
+        label = _labelled(_("Return settled"), request.get_state_display(), when)
+        yield "return_settled", str(request.pk), label
+    if order.status == Order.Status.CANCELLED:
+        yield "cancelled", "", _("Cancelled")
+
+
+def _labelled(what: str, which: str, when: datetime) -> str:
+    return f"{what}: {which}, {date_format(timezone.localtime(when), 'j M Y H:i')}"
