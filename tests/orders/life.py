@@ -8,7 +8,7 @@ from django.db import connections
 
 from orders.models import Order, OutboxMessage, Payment
 from orders.services.checkout import OrderDetails, Shown, place_order
-from orders.services.status import change_status
+from orders.services.payments import settle_by_hand
 from shop.models import StockItem, Variant
 from shop.queries.stock import find_differences, find_unclaimed
 from tests.factories import make_cart
@@ -21,8 +21,12 @@ def placed(units: dict[Variant, int], **fields: Any) -> Order:
     return place_order(cart=make_cart(units), customer=None, details=details, shown=Shown())
 
 
-def paid(units: dict[Variant, int]) -> Order:
-    return change_status(order=placed(units), to=Order.Status.PAID)
+def paid(units: dict[Variant, int], **fields: Any) -> Order:
+    """An order whose money has come by bank."""
+    order = placed(units, **fields)
+    settle_by_hand(order=order, actor=None)
+    order.refresh_from_db()
+    return order
 
 
 def payment_of(order: Order, state: Payment.State, **fields: Any) -> Payment:
