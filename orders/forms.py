@@ -7,7 +7,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from orders.models import Order
+from orders.models import Order, OrderLine
 from orders.services.checkout import OrderDetails
 from shop.forms import REQUIRED, PostalForm
 from shop.models import Customer
@@ -98,6 +98,35 @@ def first_values(customer: Customer | None) -> dict[str, Any]:
         names = ("name", "line1", "line2", "city", "postcode", "country")
         values |= {name: getattr(address, name) for name in names}
     return values
+
+
+class ReturnForm(forms.Form):
+    """How many of each line come back, and why. `key` makes a second press the same wish."""
+
+    reason = forms.CharField(
+        label=_("Why?"),
+        max_length=300,
+        error_messages=REQUIRED,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("It helps us to answer quickly."),
+    )
+    key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+
+    def __init__(self, order: Order, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lines = [line for line in order.lines.all() if line.returnable_quantity]
+        for line in self.lines:
+            counts = [(count, str(count)) for count in range(line.returnable_quantity + 1)]
+            self.fields[f"line_{line.pk}"] = forms.TypedChoiceField(
+                label=line.name, choices=counts, coerce=int, initial=0
+            )
+
+    def rows(self) -> list[tuple[OrderLine, forms.BoundField]]:
+        return [(line, self[f"line_{line.pk}"]) for line in self.lines]
+
+    def units(self) -> dict[int, int]:
+        """`{line id: units}`; those of none too."""
+        return {line.pk: self.cleaned_data[f"line_{line.pk}"] for line in self.lines}
 
 
 class OrderLookupForm(forms.Form):

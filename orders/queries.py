@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from orders.errors import TooManyTries
 from orders.models import Order, OrderLine, OrderStatusChange, Refund, Return
+from orders.services.fulfilment import MAY_COME_BACK
 from orders.services.status import HOLDS_STOCK, SENT
 from shop.models import Customer, ProductImage
 from shop.queries.stock import registers_open_units
@@ -49,6 +50,16 @@ def find_order(request: HttpRequest, number: str, *, email: str = "") -> Order |
     here = order.number in request.session.get(SESSION_ORDERS, [])
     named = bool(email) and order.email.casefold() == email.strip().casefold()
     return order if theirs or here or named else None
+
+
+def may_change(request: HttpRequest, number: str) -> Order | None:
+    """The order, for whoever placed it: the customer, or this browser. Staff have the admin."""
+    order = find_order(request, number)
+    if order is None:
+        return None
+    user = request.user
+    theirs = isinstance(user, Customer) and order.customer_id == user.pk
+    return order if theirs or number in request.session.get(SESSION_ORDERS, []) else None
 
 
 def look_up_order(request: HttpRequest, number: str, *, email: str) -> Order | None:
@@ -151,6 +162,14 @@ def _refund_steps(order: Order, changes: list[OrderStatusChange]) -> list[Step]:
         Step(gettext("%(amount)s sent back") % {"amount": refund.money}, refund.updated_at)
         for refund in refunds
     ]
+
+
+def is_returnable(order: Order) -> bool:
+    """Whether something left that may come back, and no return waits for its answer."""
+    if order.status not in MAY_COME_BACK:
+        return False
+    gone = order.lines.filter(shipped_quantity__gt=F("returned_quantity"))
+    return gone.exists() and not order.returns.filter(state=Return.State.REQUESTED).exists()
 
 
 def with_lines(orders: QuerySet[Order]) -> QuerySet[Order]:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from orders.views import account, checkout, order, pay_link, payment
+from orders.views import account, checkout, order, pay_link, payment, wishes
 
 app_name = "orders"
 
@@ -10,6 +10,8 @@ urlpatterns = [
     path("orders/<str:number>/", order.order, name="order"),
     path("orders/<str:number>/pay/", payment.pay, name="pay"),
     path("orders/<str:number>/paid/", payment.paid, name="paid"),
+    path("orders/<str:number>/cancel/", wishes.cancel, name="cancel"),
+    path("orders/<str:number>/return/", wishes.send_back, name="return"),
     path("orders/<str:number>/invoice/", order.invoice, name="invoice"),
     path("orders/<str:number>/payments/<uuid:payment_id>/", pay_link.pay_link, name="pay_link"),
     path("webhooks/stripe/", payment.stripe_webhook, name="stripe_webhook"),

@@ -12,7 +12,15 @@ from orders.forms import OrderLookupForm
 from orders.invoice import invoice_url
 from orders.models import Order
 from orders.numbers import read_number
-from orders.queries import find_order, look_up_order, order_steps, remember_order, with_lines
+from orders.queries import (
+    find_order,
+    is_returnable,
+    look_up_order,
+    may_change,
+    order_steps,
+    remember_order,
+    with_lines,
+)
 from shop.privacy import private_page
 from shop.views.throttled import too_many_requests
 
@@ -47,7 +55,14 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
         return _not_found(request, OrderLookupForm(initial={"number": number[:60]}))
     if found.number != number:
         return redirect(found)
-    context = {"order": found, "steps": order_steps(found), "bank": settings.SHOP_BANK_ACCOUNT}
+    theirs = may_change(request, found.number) is not None
+    context = {
+        "order": found,
+        "steps": order_steps(found),
+        "bank": settings.SHOP_BANK_ACCOUNT,
+        "may_change": theirs,
+        "may_return": theirs and is_returnable(found),
+    }
     if request.GET.get("partial") == "status":
         return render(request, "orders/order.html#status", context)
     context["order"] = with_lines(Order.objects.all()).get(pk=found.pk)

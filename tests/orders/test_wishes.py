@@ -1,0 +1,130 @@
+"""What a shopper asks of a placed order: to cancel it, to send something back."""
+
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from orders.models import Order, Return
+from orders.queries import SESSION_ORDERS
+from orders.services.fulfilment import ship_rest
+from shop.models import Variant
+from tests.factories import make_customer, make_product
+from tests.orders.life import line_ids, lines, mails, paid, placed, stock
+from tests.shopper import forms_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def variant() -> Variant:
+    return make_product().variants.get()
+
+
+def remember(client: Client, order: Order) -> None:
+    session = client.session
+    session[SESSION_ORDERS] = [order.number]
+    session.save()
+
+
+def text_of(response: Any) -> str:
+    return str(response.content.decode())
+
+
+def test_a_pending_order_is_cancelled_after_a_question(client: Client, variant: Variant) -> None:
+    order = placed({variant: 3})
+    remember(client, order)
+    url = f"{order.get_absolute_url()}cancel/"
+    page = text_of(client.get(order.get_absolute_url()))
+
+    asked = client.get(url)
+    before = Order.objects.get().status
+    pressed = [client.post(url) for _ in range(2)]  # a second press changes nothing
+
+    assert (f'href="{url}"' in page, asked.status_code, before) == (True, HTTPStatus.OK, "pending")
+    assert [(answer.status_code, answer["Location"]) for answer in pressed] == [
+        (HTTPStatus.SEE_OTHER, order.get_absolute_url())
+    ] * 2
+    order.refresh_from_db()
+    assert (order.status, stock(variant), mails(order)) == ("cancelled", (10, 0), ["cancelled"])
+    assert order.payments.get().state == "cancelled"
+    shown = text_of(client.get(order.get_absolute_url()))
+    assert "As you asked" in shown
+    assert url not in shown
+
+
+def test_what_is_paid_is_not_cancelled_from_an_old_page(client: Client, variant: Variant) -> None:
+    order = paid({variant: 3})
+    remember(client, order)
+    url = f"{order.get_absolute_url()}cancel/"
+
+    looked, pressed = client.get(url), client.post(url, follow=True)
+
+    assert looked["Location"] == order.get_absolute_url()
+    assert "cannot be cancelled any more" in text_of(pressed)
+    assert Order.objects.get().status == "paid"
+
+
+@pytest.mark.parametrize("what", ["cancel", "return"])
+def test_only_whoever_placed_it_may_ask(client: Client, variant: Variant, what: str) -> None:
+    """Staff who may look at every order included: they have the admin, with its audit trail."""
+    order = placed({variant: 3})
+    if what == "return":
+        order = paid({variant: 1})
+        ship_rest(order=order)
+    clerk = make_customer(is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_order"))
+    before = order.status
+    order.refresh_from_db()
+
+    for visitor in (None, clerk):
+        asking = Client()
+        if visitor:
+            asking.force_login(visitor)
+        url = f"{order.get_absolute_url()}{what}/"
+        answers = [asking.get(url), asking.post(url, {"reason": "?"})]
+        assert {answer["Location"] for answer in answers} == {order.get_absolute_url()}
+
+    assert Order.objects.get(pk=order.pk).status == before
+    assert not Return.objects.exists()
+
+
+def test_what_left_may_be_sent_back(client: Client, variant: Variant) -> None:
+    order = paid({variant: 3})
+    ship_rest(order=order)
+    remember(client, order)
+    url = f"{order.get_absolute_url()}return/"
+    assert f'href="{url}"' in text_of(client.get(order.get_absolute_url()))
+    (form,) = [form for form in forms_of(text_of(client.get(url))) if "key" in form.fields]
+    line = line_ids(order)[0]
+
+    empty = client.post(url, form.fields | {"reason": "Too small"})
+    wished = form.fields | {f"line_{line}": "2", "reason": "Too small"}
+    pressed = [client.post(url, wished) for _ in range(2)]
+
+    assert empty.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "Please choose what you want to send back." in text_of(empty)
+    assert {answer["Location"] for answer in pressed} == {order.get_absolute_url()}
+    request = Return.objects.get()
+    assert (request.reason, request.lines.get().quantity) == ("Too small", 2)
+    assert lines(order) == [(3, 3, 0)]
+    shown = text_of(client.get(order.get_absolute_url()))
+    assert "You asked to return" in shown
+    assert url not in shown  # one at a time
+
+
+@pytest.mark.parametrize("units", ["4", "-1", "x", ""])
+def test_no_more_comes_back_than_left(client: Client, variant: Variant, units: str) -> None:
+    order = paid({variant: 3})
+    ship_rest(order=order)
+    remember(client, order)
+    url = f"{order.get_absolute_url()}return/"
+    (form,) = [form for form in forms_of(text_of(client.get(url))) if "key" in form.fields]
+
+    wished = form.fields | {f"line_{line_ids(order)[0]}": units, "reason": "Too small"}
+    answer = client.post(url, wished)
+
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert not Return.objects.exists()
