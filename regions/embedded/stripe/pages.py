@@ -13,6 +13,7 @@ _PAGE = Template("""<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
+<link rel="icon" href="data:,">
 <title>$title</title>
 <style>
 :root { color-scheme: light dark; --accent: light-dark(#4b3fd6, #a9a2ff) }
