@@ -124,13 +124,15 @@ def pause(tries: int) -> timedelta:
 
 @transaction.atomic(durable=True)
 def _claim() -> OutboxMessage | None:
-    """The oldest message that is due and first in its stream, its try counted beforehand.
+    """The message that is first in its stream and has been due longest, its try counted.
 
     Counted and committed first, so that a message which kills its relay is not taken up for ever.
     A message that another relay is about to do is locked and passed over, and so is its stream.
     """
     earlier = waiting().filter(stream=OuterRef("stream"), pk__lt=OuterRef("pk"))
-    due = waiting().filter(~Exists(earlier), next_try_at__lte=Now()).order_by("pk")
+    # By the index `outbox_due`: by "pk" PostgreSQL would read the done ones, oldest first.
+    due = waiting().filter(~Exists(earlier), next_try_at__lte=Now())
+    due = due.order_by("next_try_at", "pk")
     message = due.select_for_update(skip_locked=True).first()
     if message:
         message.attempts += 1

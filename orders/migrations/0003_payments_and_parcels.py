@@ -445,6 +445,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="outboxmessage",
+            index=models.Index(
+                condition=models.Q(("dead_at__isnull", True), ("done_at__isnull", True)),
+                fields=["next_try_at", "id"],
+                name="outbox_due",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="outboxmessage",
             index=models.Index(fields=["done_at"], name="outbox_done"),
         ),
         migrations.AddIndex(

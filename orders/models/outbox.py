@@ -34,6 +34,11 @@ class OutboxMessage(models.Model):
                 condition=Q(done_at__isnull=True, dead_at__isnull=True),
                 name="outbox_waiting",
             ),
+            models.Index(
+                fields=["next_try_at", "id"],
+                condition=Q(done_at__isnull=True, dead_at__isnull=True),
+                name="outbox_due",
+            ),
             models.Index(fields=["done_at"], name="outbox_done"),
             models.Index(
                 fields=["dead_at"], condition=Q(dead_at__isnull=False), name="outbox_dead"
