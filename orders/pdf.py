@@ -118,7 +118,7 @@ class InvoicePage(FPDF):
         """Two columns: whom it is for, and what it is."""
         order = self.order
         top = self.get_y()
-        self._block(_("Billed and sent to"), order.address_lines, left=MARGIN)
+        self._block(_("Billed and sent to"), order.address_lines)
         below = self.get_y()
         self.set_y(top)
         middle = MARGIN + self.epw / 2
@@ -132,8 +132,10 @@ class InvoicePage(FPDF):
             self.ln(2.5)
         self.set_y(max(below, self.get_y()))
 
-    def _block(self, label: str, lines: Iterable[str], *, left: float) -> None:
-        width = self.epw / 2 - 4
+    def _block(
+        self, label: str, lines: Iterable[str], *, left: float = MARGIN, wide: bool = False
+    ) -> None:
+        width = self.epw if wide else self.epw / 2 - 4
         self.set_x(left)
         self.cell(width, LEADING, self.write_text(label, size=8.5, colour=SOFT), new_y="NEXT")
         for line in lines:
@@ -192,13 +194,13 @@ class InvoicePage(FPDF):
         self.ln(10)
         if self.will_page_break(7 * LEADING):
             self.add_page()
-        self._block(pgettext("a payment", "To"), [settings.SHOP_BANK_ACCOUNT], left=MARGIN)
+        self._block(pgettext("a payment", "To"), [settings.SHOP_BANK_ACCOUNT], wide=True)
         self.ln(2.5)
-        self._block(_("Reference"), [order.number], left=MARGIN)
+        self._block(_("Reference"), [order.number])
         if order.expires_at:
             self.ln(2.5)
             until = date_format(order.expires_at, "DATE_FORMAT")
-            self._block(_("Please pay by"), [until], left=MARGIN)
+            self._block(_("Please pay by"), [until])
 
     def _rule(self) -> None:
         self.set_draw_color(*HAIRLINE)
