@@ -5,6 +5,7 @@ class OrdersConfig(AppConfig):
     name = "orders"
 
     def ready(self) -> None:
-        from orders import mails, outbox_metrics, signals  # noqa: F401, PLC0415 (they register)
+        from orders import mails, outbox_metrics, payment_metrics, signals  # noqa: F401, PLC0415 (they register)
 
         outbox_metrics.register()
+        payment_metrics.register()

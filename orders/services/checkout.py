@@ -1,8 +1,6 @@
 """Placing an order: stock, order and an empty cart in one transaction."""
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
 
 from django.conf import settings
 from django.db import transaction
@@ -16,17 +14,10 @@ from orders.errors import CartChanged, EmptyCart, NotForSale, TotalChanged
 from orders.gateways import gateway_of
 from orders.mails import queue_mail
 from orders.models import Order, OrderLine, OrderStatusChange
-from orders.services.payments import write_payment
+from orders.services.payments import HOLD, write_payment
 from shop.models import Cart, CartLine, Customer, Price
 from shop.money import Money
 from shop.services.stock import Cause, Mover, allocate_stock
-
-HOLD: Final = {
-    Order.Payment.INVOICE: timedelta(days=14),
-    Order.Payment.CARD: timedelta(minutes=45),
-    Order.Payment.CASH: None,
-}
-"""How long an unpaid order keeps its stock; None where payment comes with the parcel."""
 
 
 @dataclass(frozen=True)

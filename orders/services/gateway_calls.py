@@ -102,6 +102,8 @@ def record(row: GatewayCall, *, gateway: str, wait: timedelta | None, **fields: 
         updated_at=Now(),
         **fields,
     )
+    if fields.get("failure"):
+        logger.warning("%s %s: %s", type(row).__name__, row.pk, fields["failure"])
     if not written:
         CALLS.labels(gateway, "record", "superseded").inc()
         logger.warning("%s %s: attempt %s is over", type(row).__name__, row.pk, row.attempt)

@@ -50,6 +50,12 @@ Status = Order.Status
 State = Payment.State
 type _Outcome = PaymentAnswer | GatewayUnreachable | GatewayRefused
 
+HOLD: Final = {
+    Order.Payment.INVOICE: timedelta(days=14),
+    Order.Payment.CARD: timedelta(minutes=45),
+    Order.Payment.CASH: None,
+}
+"""How long an unpaid order keeps its stock; None where payment comes with the parcel."""
 GONE: Final = (Status.CANCELLED, Status.REFUNDED)
 OWED: Final = (Status.PENDING, Status.PARTLY_FULFILLED, Status.FULFILLED)
 """Statuses in which an open payment's money is wanted: cash comes after its parcel."""
@@ -84,11 +90,18 @@ def open_payment(*, order: Order, gateway: str) -> Payment:
         return there
     if there and not _let_go(there):
         raise PaymentUnderWay(method_of(there.gateway))
-    method = method_of(gateway)
-    if current.payment_method != method:
-        Order.objects.filter(pk=order.pk).update(payment_method=method)
-        order.payment_method = method
+    if current.payment_method != method_of(gateway):
+        _switch_method(order, current, method_of(gateway))
     return write_payment(order=order, gateway=gateway)
+
+
+def _switch_method(order: Order, current: Order, method: str) -> None:
+    """It keeps its stock for as long as if it had been placed so, or as long as before."""
+    hold = HOLD[Order.Payment(method)]
+    until = current.expires_at or timezone.now() + (hold or timedelta(0))
+    order.payment_method = method
+    order.expires_at = max(until, current.placed_at + hold) if hold else None
+    order.save(update_fields=["payment_method", "expires_at"])
 
 
 def write_payment(*, order: Order, gateway: str) -> Payment:

@@ -80,7 +80,7 @@ def test_a_payment_by_card_leads_to_where_the_shopper_pays(
         "action_url": settings.ANYPORT_URL + path,
     }
     link = Client().get(path)  # the shopper's browser knows nobody
-    assert link.status_code == HTTPStatus.FOUND
+    assert link.status_code == HTTPStatus.SEE_OTHER
     assert link.headers["Location"] == f"https://bank.example/{payment.pk}"
     assert link.headers["Cache-Control"] == "private, no-store"
 

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from prometheus_client import REGISTRY
 from pytest_django.fixtures import Settings
 
 from orders.errors import MethodNotOffered, PaymentUnderWay, WrongStatus
+from orders.gateways import gateway_of
 from orders.models import Order, Payment, Refund
 from orders.services.fulfilment import ship_rest
 from orders.services.gateway_calls import LONGEST_PAUSE, pause
@@ -81,6 +83,28 @@ def test_an_invoice_may_be_paid_by_card_after_all(bank: Bank) -> None:
     invoice.refresh_from_db()
     order.refresh_from_db()
     assert (invoice.state, card.state, order.payment_method) == ("cancelled", "started", "card")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "minutes"),
+    [
+        ("card", "invoice", 14 * 24 * 60),
+        ("invoice", "card", 14 * 24 * 60),
+        ("cash_on_delivery", "card", 45),
+        ("card", "cash_on_delivery", None),
+    ],
+)
+def test_another_method_keeps_the_stock_for_its_own_time(
+    bank: Bank, variant: Variant, before: str, after: str, minutes: int | None
+) -> None:
+    order = place(variant, method=before)
+    order.payments.update(state="failed")
+
+    open_payment(order=order, gateway=gateway_of(after))
+
+    order.refresh_from_db()
+    held = order.expires_at and round((order.expires_at - order.placed_at).total_seconds() / 60)
+    assert held == minutes
 
 
 def test_a_card_payment_under_way_admits_no_other(bank: Bank) -> None:
@@ -246,13 +270,17 @@ def test_a_gateway_that_is_away_is_asked_again_later(bank: Bank) -> None:
     away = advance(payment.pk)
     assert away.state == "started"
     assert "RemoteDisconnected" in away.failure
+    assert REGISTRY.get_sample_value("orders_payments_failing") == 1
+    assert REGISTRY.get_sample_value("orders_payments_overdue_seconds") == 0
     assert complete_open()["payments"] == 0  # not at once
     bank.is_down = False
     pass_time(seconds=11)
+    assert REGISTRY.get_sample_value("orders_payments_overdue_seconds") >= 1  # type: ignore[operator]
     complete_open()
 
     payment.refresh_from_db()
     assert (payment.state, payment.failure) == ("requires_action", "")
+    assert REGISTRY.get_sample_value("orders_payments_failing") == 0
 
 
 def test_a_start_that_is_refused_leaves_the_order_to_another_payment(bank: Bank) -> None:

@@ -1,0 +1,53 @@
+"""Money that waits, asked when Prometheus asks."""
+
+import logging
+from collections.abc import Iterator
+from typing import Final
+
+from django.db import connection
+from prometheus_client import REGISTRY
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+logger = logging.getLogger(__name__)
+
+_ASK: Final = """
+SELECT greatest(extract(epoch FROM statement_timestamp() - min(next_try_at)), 0),
+       count(*) FILTER (WHERE failure <> '')
+  FROM (SELECT next_try_at, failure FROM orders_payment WHERE next_try_at IS NOT NULL
+         UNION ALL
+        SELECT next_try_at, failure FROM orders_refund WHERE next_try_at IS NOT NULL) AS open
+"""
+"""Each side is a partial index: what is settled, or waits for staff alone, is not looked at."""
+
+
+class PaymentCollector(Collector):
+    """In no process's memory: whichever is asked tells the same."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_ASK)
+                overdue, failing = cursor.fetchone()
+        except Exception as error:  # whatever it is, the other metrics are answered
+            logger.warning("open payments cannot be counted: %s", error)
+            overdue = failing = float("nan")
+        yield GaugeMetricFamily(
+            "orders_payments_overdue_seconds",
+            "How long the payment or refund that is due first has waited for the completer.",
+            value=float(overdue),
+        )
+        yield GaugeMetricFamily(
+            "orders_payments_failing",
+            "Open payments and refunds whose gateway did not answer, or declined, the last time.",
+            value=float(failing),
+        )
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """So that registering it asks the database nothing."""
+        yield from ()
+
+
+def register() -> None:
+    """Once a process, when the app is ready."""
+    REGISTRY.register(PaymentCollector())
