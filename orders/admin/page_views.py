@@ -89,8 +89,8 @@ def _take(
     admin: ModelAdmin[Order], request: HttpRequest, page: Page, form: forms.Form
 ) -> HttpResponse:
     told = page.take(form, cast(Customer, request.user))
-    admin.log_change(request, page.order, told)
-    messages.success(request, told)
+    admin.log_change(request, page.order, told.text)
+    messages.add_message(request, told.level, told.text)
     return HttpResponseRedirect(_order_url(page))
 
 

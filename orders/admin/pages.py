@@ -5,9 +5,11 @@ form's key. A second click finds what the first one did.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final, cast
 
 from django import forms
+from django.contrib import messages
 from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -30,6 +32,14 @@ from orders.services.status import allowed_origins
 from shop.errors import ShopError, StockTooLow
 from shop.models import Customer
 from shop.money import Money
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the person is told, and how it went."""
+
+    text: str
+    level: int = messages.SUCCESS
 
 
 class Page(ABC):
@@ -61,8 +71,8 @@ class Page(ABC):
         """What the confirmation shows: names and values."""
 
     @abstractmethod
-    def take(self, form: Any, actor: Customer) -> str:
-        """Do it. Returns what the person is told."""
+    def take(self, form: Any, actor: Customer) -> Told:
+        """Do it."""
 
 
 class ShipPage(Page):
@@ -95,14 +105,14 @@ class ShipPage(Page):
         ]
         return [*rows, (_("Tracking number"), form.cleaned_data["tracking"] or "–")]
 
-    def take(self, form: ShipForm, actor: Customer) -> str:
+    def take(self, form: ShipForm, actor: Customer) -> Told:
         data = form.cleaned_data
         units, tracking = form.units, data["tracking"]
         ship(order=self.order, units=units, tracking=tracking, key=data["key"], actor=actor)
         self.order.refresh_from_db(fields=["status"])
         if self.order.status == Order.Status.PARTLY_FULFILLED:
-            return _("The parcel is written down. Some of the order has not left yet.")
-        return _("The parcel is written down. All of the order has left.")
+            return Told(_("The parcel is written down. Some of the order has not left yet."))
+        return Told(_("The parcel is written down. All of the order has left."))
 
 
 class RefundPage(Page):
@@ -142,7 +152,7 @@ class RefundPage(Page):
             (_("Why"), form.cleaned_data["reason"]),
         ]
 
-    def take(self, form: RefundForm, actor: Customer) -> str:
+    def take(self, form: RefundForm, actor: Customer) -> Told:
         refund = request_refund(
             payment=cast(Payment, self.payment),
             amount=form.minor_units,
@@ -150,8 +160,9 @@ class RefundPage(Page):
             actor=actor,
             key=form.cleaned_data["key"],
         )
-        text = REFUND_TOLD[Refund.State(send_back(refund).state)]
-        return str(text) % {"amount": refund.money}
+        state = Refund.State(send_back(refund).state)
+        text = str(REFUND_TOLD[state]) % {"amount": refund.money}
+        return Told(text, REFUND_LEVELS.get(state, messages.SUCCESS))
 
 
 REFUND_TOLD: Final[dict[str, Promise]] = {
@@ -162,6 +173,10 @@ REFUND_TOLD: Final[dict[str, Promise]] = {
     Refund.State.FAILED: gettext_lazy(
         "The gateway refused to send %(amount)s back. Below is what it said."
     ),
+}
+REFUND_LEVELS: Final = {
+    Refund.State.REQUESTED: messages.INFO,
+    Refund.State.FAILED: messages.ERROR,
 }
 
 
@@ -198,7 +213,7 @@ class SettlePage(Page):
             (_("What you tell the shopper"), form.cleaned_data["answer"] or "–"),
         ]
 
-    def take(self, form: SettleForm, actor: Customer) -> str:
+    def take(self, form: SettleForm, actor: Customer) -> Told:
         outcome = form.cleaned_data["outcome"]
         settle_return(
             request=self._find(form),
@@ -207,7 +222,7 @@ class SettlePage(Page):
             answer=form.cleaned_data["answer"],
             actor=actor,
         )
-        return str(SETTLED_TOLD[outcome])
+        return Told(str(SETTLED_TOLD[outcome]))
 
     def _find(self, form: SettleForm) -> Return:
         found = self.order.returns.filter(pk=form.cleaned_data["request"]).first()

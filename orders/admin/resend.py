@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from orders.admin.forms import ResendForm
-from orders.admin.pages import Page
+from orders.admin.pages import Page, Told
 from orders.mails import mail_of, queue_again
 from orders.models import Order, Refund, Return
 from shop.models import Customer
@@ -38,14 +38,14 @@ class ResendPage(Page):
         ]
 
     @transaction.atomic
-    def take(self, form: ResendForm, actor: Customer) -> str:
+    def take(self, form: ResendForm, actor: Customer) -> Told:
         template, _colon, about = form.cleaned_data["mail"].partition(":")
         context = {}
         if template == "refunded":
             context["amount"] = Refund.objects.get(pk=about).amount
         message = mail_of(self.order, template, about=about, **context)
         queue_again(message, key=form.cleaned_data["key"])
-        return _("The mail is on its way to %(email)s.") % {"email": self.order.email}
+        return Told(_("The mail is on its way to %(email)s.") % {"email": self.order.email})
 
 
 def _mails(order: Order) -> Iterator[tuple[str, str, str]]:

@@ -1,0 +1,456 @@
+"""An order's pages in the admin: asked, confirmed, done once, and only by who may."""
+
+import re
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from orders.gateways.base import GatewayRefused, GatewayUnreachable
+from orders.gateways.manual import Invoice
+from orders.models import Order, OutboxMessage, Refund, Return, Shipment
+from orders.services.fulfilment import request_return, ship, ship_rest
+from shop.models import Customer, StockItem, Variant
+from tests.orders.life import line_ids, lines, mails, paid, placed, stock
+from tests.staff import boss, clerk, client_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def staff() -> Customer:
+    return boss()
+
+
+@pytest.fixture
+def client(staff: Customer) -> Client:
+    return client_of(staff)
+
+
+@pytest.fixture
+def order(variant: Variant) -> Order:
+    """Two bags of 1,290 and delivery, paid."""
+    return paid({variant: 2})
+
+
+def url(order: Order, name: str) -> str:
+    return reverse(f"admin:orders_order_{name}", args=[order.pk])
+
+
+def fields(response: Any) -> dict[str, str]:
+    """What the page's form would send."""
+    form = response.text.partition('class="ap-page"')[2].partition("</form>")[0]
+    inputs = [dict(re.findall(r'(\w+)="([^"]*)"', tag)) for tag in re.findall("<input[^>]*>", form)]
+    return {each["name"]: each.get("value", "") for each in inputs if "name" in each}
+
+
+def fill(client: Client, order: Order, name: str, **typed: Any) -> dict[str, str]:
+    """Open the page, fill it in, and go on. Returns what the confirmation would send."""
+    opened = client.get(url(order, name))
+    asked = client.post(url(order, name), fields(opened) | typed)
+    assert (opened.status_code, asked.status_code) == (200, 200)
+    assert 'name="confirmed"' in asked.text
+    return fields(asked)
+
+
+def confirm(client: Client, order: Order, name: str, sent: dict[str, str]) -> list[str]:
+    """Messages after the confirmation's button."""
+    response = client.post(url(order, name), sent | {"confirmed": "1"}, follow=True)
+    assert response.redirect_chain == [(url(order, "change"), 302)]
+    return [str(message) for message in response.context["messages"]]
+
+
+def refunds(order: Order) -> list[tuple[int, str, str]]:
+    found = Refund.objects.filter(payment__order=order)
+    return list(found.values_list("amount", "state", "reason"))
+
+
+# --- Refund ---------------------------------------------------------------------------------------
+
+
+def test_a_part_goes_back_once_however_often_it_is_confirmed(
+    client: Client, staff: Customer, order: Order
+) -> None:
+    sent = fill(client, order, "refund", amount="90", reason="a scratch")
+    nothing_yet = refunds(order)
+
+    first, second = (confirm(client, order, "refund", sent) for _ in range(2))
+
+    assert nothing_yet == []
+    assert first == second == ["NT$90 was sent back."]
+    assert refunds(order) == [(90, "done", "a scratch")]
+    assert Refund.objects.get().actor == staff
+    order.refresh_from_db()
+    assert (order.status, order.refunded_amount, mails(order)) == ("paid", 90, ["refunded"])
+    assert "−NT$90" in client.get(url(order, "change")).text
+
+
+def test_the_rest_is_proposed_and_ends_the_order(client: Client, order: Order) -> None:
+    confirm(client, order, "refund", fill(client, order, "refund", amount="90", reason="part"))
+
+    sent = fill(client, order, "refund", reason="the rest")
+    confirm(client, order, "refund", sent)
+    again = confirm(client, order, "refund", sent)
+
+    order.refresh_from_db()
+    assert (order.status, order.refunded_amount) == ("refunded", order.total_amount)
+    assert sent["amount"] == str(order.total_amount - 90)
+    assert again == [f"NT${order.total_amount - 90:,} was sent back."]
+    assert len(refunds(order)) == 2
+
+
+def test_amounts_are_typed_as_they_are_written(client: Client, variant: Variant) -> None:
+    order = paid({variant: 2}, currency="USD")
+
+    confirm(
+        client, order, "refund", fill(client, order, "refund", amount="0.50", reason="a scratch")
+    )
+
+    assert refunds(order) == [(50, "done", "a scratch")]
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "1.5", "999999", "", "NaN", "1e400", "x"])
+def test_an_amount_that_cannot_go_back_is_asked_for_again(
+    client: Client, order: Order, amount: str
+) -> None:
+    opened = fields(client.get(url(order, "refund")))
+
+    response = client.post(
+        url(order, "refund"), opened | {"amount": amount, "reason": "x", "confirmed": "1"}
+    )
+
+    assert (response.status_code, refunds(order)) == (422, [])
+    assert fields(response)["key"] == opened["key"]
+
+
+def test_a_form_sent_with_another_amount_is_not_another_refund(
+    client: Client, order: Order
+) -> None:
+    sent = fill(client, order, "refund", amount="90", reason="a scratch")
+    confirm(client, order, "refund", sent)
+
+    (said,) = confirm(client, order, "refund", sent | {"amount": "91"})
+
+    assert said.startswith("This page was sent before with something else")
+    assert refunds(order) == [(90, "done", "a scratch")]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said", "state", "left"),
+    [
+        (GatewayUnreachable("no answer"), "is on its way back", "requested", 90),
+        (GatewayRefused("card expired"), "refused to send NT$90 back", "failed", 0),
+    ],
+)
+def test_staff_see_what_the_gateway_says(
+    client: Client,
+    order: Order,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Exception,
+    said: str,
+    state: str,
+    left: int,
+) -> None:
+    def refund(self: Invoice, refund: Refund) -> None:
+        raise trouble
+
+    monkeypatch.setattr(Invoice, "refund", refund)
+
+    (told,) = confirm(
+        client, order, "refund", fill(client, order, "refund", amount="90", reason="a scratch")
+    )
+
+    assert said in told
+    order.refresh_from_db()
+    assert (refunds(order)[0][1], order.refunded_amount) == (state, left)
+    assert str(trouble) in client.get(url(order, "change")).text
+
+
+def test_an_order_without_money_has_no_refund(client: Client, variant: Variant) -> None:
+    order = placed({variant: 1})
+
+    opened = client.get(url(order, "refund"))
+    sent = {"amount": "1", "reason": "x", "key": str(uuid4())}
+
+    assert (opened.status_code, opened["Location"]) == (302, url(order, "change"))
+    assert confirm(client, order, "refund", sent) == ["There is no money to send back."]
+
+
+def act(client: Client, name: str, *orders: Order, **more: Any) -> list[str]:
+    chosen = {"action": name, "_selected_action": [order.pk for order in orders]}
+    response = client.post("/admin/orders/order/", chosen | more, follow=True)
+    return [str(message) for message in response.context["messages"]]
+
+
+def test_several_orders_are_refunded_in_full_and_once(client: Client, variant: Variant) -> None:
+    one, other, unpaid = paid({variant: 1}), paid({variant: 1}), placed({variant: 1})
+    cash = placed({variant: 1}, payment_method="cash_on_delivery")
+    ship_rest(order=cash)
+    chosen = (one, other, unpaid, cash)
+
+    first = act(client, "refund", *chosen, confirmed="1")
+    second = act(client, "refund", *chosen, confirmed="1")
+
+    assert first == [
+        f"2 orders are refunded now: {one.number}, {other.number}.",
+        f"{unpaid.number}, {cash.number}: there is no money to send back.",
+    ]
+    assert second[0] == f"{one.number}, {other.number} were refunded already: nothing changed."
+    assert [amount for amount, _, _ in refunds(one)] == [one.total_amount]
+    assert (stock(variant), mails(one)) == ((9, 1), ["refunded"])
+
+
+def test_a_refund_that_failed_is_tried_again_under_another_key(
+    client: Client, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Invoice, refund: Refund) -> None:
+        raise GatewayRefused("card expired")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Invoice, "refund", refuse)
+        first = act(client, "refund", order, confirmed="1")
+    act(client, "refund", order, confirmed="1")
+
+    assert first == [
+        f"{order.number}: the refund is under way. The order's page shows how it ends."
+    ]
+    assert [state for _, state, _ in refunds(order)] == ["failed", "done"]
+
+
+# --- Parcels --------------------------------------------------------------------------------------
+
+
+def test_a_parcel_leaves_once_however_often_it_is_confirmed(
+    client: Client, staff: Customer, order: Order, variant: Variant
+) -> None:
+    (line,) = line_ids(order)
+    sent = fill(client, order, "ship", **{f"line_{line}": "1", "tracking": "TW123"})
+    before = stock(variant)
+
+    first, second = (confirm(client, order, "ship", sent) for _ in range(2))
+
+    assert (before, stock(variant), lines(order)) == ((10, 2), (9, 1), [(2, 1, 0)])
+    assert first == ["The parcel is written down. Some of the order has not left yet."]
+    assert second == first
+    parcel = Shipment.objects.get()
+    assert (parcel.tracking, parcel.actor, mails(order)) == ("TW123", staff, ["shipped"])
+    assert "TW123" in client.get(url(order, "change")).text
+
+
+def test_what_is_open_is_proposed_and_more_is_refused(
+    client: Client, order: Order, variant: Variant
+) -> None:
+    (line,) = line_ids(order)
+    sent = fill(client, order, "ship")
+    ship(order=order, units={line: 1}, key=uuid4())  # a colleague was faster
+
+    response = client.post(url(order, "ship"), sent | {"confirmed": "1"})
+
+    assert sent[f"line_{line}"] == "2"
+    assert response.status_code == 422
+    assert f"2 of {variant.sku} are too many: 1 are open." in response.text
+    assert lines(order) == [(2, 1, 0)]
+
+
+def test_units_that_have_not_come_stay(client: Client, variant: Variant) -> None:
+    StockItem.objects.filter(variant=variant).update(back_order=True)
+    order = paid({variant: 12})
+
+    response = client.post(url(order, "ship"), fill(client, order, "ship") | {"confirmed": "1"})
+
+    assert response.status_code == 422
+    assert f"Only 10 of {variant.sku} are on hand" in response.text
+
+
+def test_the_confirmation_leads_back_to_the_form_with_what_was_typed(
+    client: Client, order: Order
+) -> None:
+    sent = fill(client, order, "ship", tracking="TW123")
+
+    back = client.post(url(order, "ship"), sent | {"change": "1"})
+
+    assert fields(back).items() >= {"tracking": "TW123", "key": sent["key"]}.items()
+    assert not Shipment.objects.exists()
+
+
+# --- Returns --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(order: Order) -> Return:
+    ship_rest(order=order)
+    return request_return(
+        order=order, units={line_ids(order)[0]: 1}, reason="too small", key=uuid4()
+    )
+
+
+def test_a_return_is_settled_once(
+    client: Client, order: Order, asked: Return, variant: Variant
+) -> None:
+    sent = fill(client, order, "settle", outcome="sellable", answer="Thank you")
+
+    first, second = (confirm(client, order, "settle", sent) for _ in range(2))
+    (other,) = confirm(client, order, "settle", sent | {"outcome": "declined"})
+
+    assert first == second == ["The return is settled, and its units are on sale again."]
+    assert other == "Somebody else has settled this return, and otherwise."
+    assert (stock(variant), lines(order)) == ((9, 0), [(2, 2, 1)])
+    assert mails(order) == ["shipped", "return_settled"]
+    assert "“too small” – Thank you" in client.get(url(order, "change")).text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "back", "state"), [("broken", 1, "received"), ("declined", 0, "declined")]
+)
+def test_what_is_not_sold_again_stays_off_the_shelf(
+    client: Client,
+    order: Order,
+    asked: Return,
+    variant: Variant,
+    outcome: str,
+    back: int,
+    state: str,
+) -> None:
+    confirm(client, order, "settle", fill(client, order, "settle", outcome=outcome))
+
+    asked.refresh_from_db()
+    assert (asked.state, stock(variant), lines(order)) == (state, (8, 0), [(2, 2, back)])
+
+
+def test_a_form_for_the_return_of_another_order_settles_nothing(
+    client: Client, order: Order, asked: Return, variant: Variant
+) -> None:
+    other = paid({variant: 1})
+    sent = {"request": str(asked.pk), "outcome": "sellable"}
+
+    confirm(client, other, "settle", sent)
+
+    asked.refresh_from_db()
+    assert asked.state == "requested"
+
+
+# --- Mails ----------------------------------------------------------------------------------------
+
+
+def test_a_mail_is_sent_again_once_for_each_form(client: Client, order: Order) -> None:
+    parcel = ship_rest(order=order, tracking="TW123")
+    page = client.get(url(order, "resend")).text
+    sent = fill(client, order, "resend", mail=f"shipped:{parcel.pk}")
+
+    first, second = (confirm(client, order, "resend", sent) for _ in range(2))
+    confirm(client, order, "resend", fill(client, order, "resend", mail="confirmation:"))
+
+    assert first == second == [f"The mail is on its way to {order.email}."]
+    again = OutboxMessage.objects.filter(key__contains=":again:").order_by("pk")
+    assert [(each.payload["template"], each.payload["about"]) for each in again] == [
+        ("shipped", str(parcel.pk)),
+        ("confirmation", ""),
+    ]
+    assert re.findall(r"<option value=\"(\w+):", page) == ["confirmation", "shipped"]
+    assert "Parcel sent: TW123" in page
+
+
+def test_a_mail_that_the_order_never_called_for_is_not_sent(client: Client, order: Order) -> None:
+    opened = fields(client.get(url(order, "resend")))
+
+    response = client.post(url(order, "resend"), opened | {"mail": "stock_gone:", "confirmed": "1"})
+
+    assert response.status_code == 422
+    assert not OutboxMessage.objects.filter(key__contains=":again:").exists()
+
+
+# --- Who may, and when ----------------------------------------------------------------------------
+
+
+def offered(client: Client, order: Order) -> list[str]:
+    context = client.get(url(order, "change")).context
+    return [each.name for each in (*context["steps"], *context["pages"])]
+
+
+def test_the_page_offers_what_the_order_allows(client: Client, variant: Variant) -> None:
+    unpaid = placed({variant: 1})
+    cash = placed({variant: 1}, payment_method="cash_on_delivery")
+    done = paid({variant: 1})
+    before = offered(client, done)
+    ship_rest(order=done)
+    request_return(order=done, units={line_ids(done)[0]: 1}, reason="x", key=uuid4())
+
+    assert offered(client, unpaid) == ["mark_paid", "cancel", "resend"]
+    assert offered(client, cash) == ["mark_paid", "cancel", "ship", "resend"]
+    assert before == ["ship", "refund", "resend"]
+    assert offered(client, done) == ["settle", "refund", "resend"]
+    ship_rest(order=cash)
+    assert offered(client, cash) == ["mark_paid", "resend"]  # its money comes with the courier
+
+
+NAMES = ("ship", "refund", "settle", "resend")
+
+
+@pytest.mark.parametrize(
+    ("permissions", "allowed"),
+    [
+        (("view_order",), ()),
+        (("view_order", "add_refund"), ("refund",)),
+        (("view_order", "change_order"), ("ship", "resend")),
+    ],
+)
+def test_who_may_not_sees_no_button_and_finds_the_page_closed(
+    order: Order, permissions: tuple[str, ...], allowed: tuple[str, ...]
+) -> None:
+    client = client_of(clerk(*permissions))
+
+    shown = offered(client, order)
+    answers = {
+        name: {client.get(url(order, name)).status_code, client.post(url(order, name)).status_code}
+        for name in NAMES
+    }
+
+    assert [name for name in shown if name in NAMES] == list(allowed)
+    permitted = {"refund"} if "add_refund" in permissions else set()
+    permitted |= {"ship", "settle", "resend"} if "change_order" in permissions else set()
+    assert {name for name in NAMES if 403 not in answers[name]} == permitted
+    assert (refunds(order), Shipment.objects.count()) == ([], 0)
+
+
+def test_money_is_not_sent_back_by_who_may_only_change_orders(order: Order) -> None:
+    client = client_of(clerk("view_order", "change_order"))
+
+    act(client, "refund", order, confirmed="1")
+    button = client.post(
+        reverse("admin:orders_order_step", args=[order.pk, "refund"]), {"confirmed": "1"}
+    )
+
+    assert (button.status_code, refunds(order)) == (403, [])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_order_that_is_not_there_leads_to_the_front_page(client: Client, name: str) -> None:
+    missing = reverse(f"admin:orders_order_{name}", args=[10**9])
+
+    assert client.get(missing)["Location"] == reverse("admin:index")
+
+
+def test_each_deed_is_in_the_orders_admin_history(client: Client, order: Order) -> None:
+    confirm(client, order, "refund", fill(client, order, "refund", amount="90", reason="part"))
+
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.change_message) == (str(order.pk), "NT$90 was sent back.")
+
+
+def test_the_page_asks_as_often_for_three_of_each(client: Client, variant: Variant) -> None:
+    counts = []
+    for parts in (1, 3):
+        order = paid({variant: 4})
+        for _ in range(parts):
+            ship(order=order, units={line_ids(order)[0]: 1}, key=uuid4())
+            confirm(client, order, "refund", fill(client, order, "refund", amount="1", reason="x"))
+        with CaptureQueriesContext(connection) as queries:
+            client.get(url(order, "change"))
+        counts.append(len(queries))
+
+    assert counts[0] == counts[1]
