@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connections
+from django.db import connection, connections
+from django.test import TransactionTestCase
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -25,6 +26,8 @@ OWN_STACK = (
     "embedded/test_failover.py",
 )
 """Files that share the stack `own_stack`; the last one ends it."""
+KEPT = {"django_content_type", "auth_permission", "django_site", "django_migrations"}
+"""Tables that the migrations have filled."""
 LONGEST_FIRST = (
     "sessions_ext/test_resurrection.py",
     *OWN_STACK,
@@ -82,6 +85,29 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     yield
     connections["replica"].close()  # gives its connection back; the pool closes what it holds
     connections["replica"].close_pool()  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_flush() -> Iterator[None]:
+    """After a test that commits, only the tables that hold something are emptied.
+
+    Django's own flush empties them all, and then makes content types and permissions again.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", _empty_what_was_written)
+        yield
+
+
+def _empty_what_was_written(case: TransactionTestCase) -> None:
+    names = {*connection.introspection.django_table_names(only_existing=True)} - KEPT
+    with connection.cursor() as cursor:
+        query = " UNION ALL ".join(
+            f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})"  # noqa: S608 (our models')
+            for name in sorted(names)
+        )
+        cursor.execute(query)
+        if written := [name for (name,) in cursor.fetchall()]:
+            cursor.execute(f"TRUNCATE {', '.join(written)} CASCADE")
 
 
 @pytest.fixture(scope="session", autouse=True)
