@@ -30,7 +30,7 @@ from storage.redis import redis_primary
 from tests.factories import make_customer, make_product
 from tests.sessions_ext.behaviour.twin import CACHE, CACHED_DB
 from tests.sessions_ext.steps import WHENS, RedisOutOfReach, Steps, stepping
-from tests.stack import wait_until
+from tests.sessions_ext.stores import trust_redis
 
 MOST_STEPS: Final = 40
 
@@ -182,21 +182,18 @@ def interleavings(
     """Each outcome, until the request asks no more; `serves` and `ends` say where each runs."""
     for when in WHENS:
         for at in range(1, MOST_STEPS):
-            wait_until(_is_trusted, 30, "Redis is trusted")  # its trials are nobody's step
+            trust_redis()  # its trial is nobody's step
             user = uuid4().hex
             key = stored(user)
             victim, end = request(key, user), ending(key, user)
             with stepping(at=at, when=when, action=partial(ends, end), **broken) as steps:
                 serves(victim.run)
+            trust_redis()  # the jury reconciles
             if len(steps.taken) < at:
                 break
             yield victim, end, steps
         else:
             raise AssertionError("the request has no end")
-
-
-def _is_trusted() -> bool:
-    return redis_gate.is_open() or redis_gate._try()
 
 
 def found(digest: str) -> list[object]:
