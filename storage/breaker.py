@@ -36,11 +36,17 @@ class Circuit:
 
     `probe` asks the store, raises what it likes when the answer is not good enough, and is run in
     a thread, at most one at a time, when a call is refused and the last probe is `PAUSE` old. No
-    caller waits for it.
+    caller waits for it. `outages` are the errors of a call that nobody answered.
     """
 
-    def __init__(self, name: str, probe: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        name: str,
+        probe: Callable[[], object],
+        outages: tuple[type[Exception], ...] = (ConnectionError, TimeoutError),
+    ) -> None:
         self.name = name
+        self._outages = outages
         self.openings = 0
         """How often it opened. Whoever must know whether the store was away compares two."""
         self._probe = probe
@@ -65,7 +71,7 @@ class Circuit:
             answer = command()
         except MaxConnectionsError:  # this process has too many, which is not the store's fault
             raise
-        except (ConnectionError, TimeoutError) as error:
+        except self._outages as error:
             self._failed(error, openings)
             raise
         self._failures = 0

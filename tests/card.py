@@ -79,7 +79,10 @@ class Line:
         self._target = (LOOPBACK, port)
         self._server = socket.create_server((LOOPBACK, 0))
         self.losing = 0
-        self.lost = 0
+        self.silent = False
+        """Whether it takes what comes, and nobody hears it."""
+        self.taken = 0
+        """Connections."""
         self.address = f"http://{LOOPBACK}:{self._server.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -91,6 +94,7 @@ class Line:
         with suppress(OSError):  # closed
             while True:
                 client, _ = self._server.accept()
+                self.taken += 1
                 server = socket.create_connection(self._target)
                 threading.Thread(target=self._pass_on, args=(client, server), daemon=True).start()
                 threading.Thread(target=self._answer, args=(server, client), daemon=True).start()
@@ -98,7 +102,8 @@ class Line:
     def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while data := client.recv(65536):
-                server.sendall(data)
+                if not self.silent:
+                    server.sendall(data)
         _hang_up(client, server)
 
     def _answer(self, server: socket.socket, client: socket.socket) -> None:
@@ -106,7 +111,6 @@ class Line:
             while data := server.recv(65536):
                 if self.losing:
                     self.losing -= 1
-                    self.lost += 1
                     break
                 client.sendall(data)
         _hang_up(client, server)

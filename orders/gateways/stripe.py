@@ -11,8 +11,7 @@ before, so a reply that was lost is had again by the same key; a refund carries 
 
 import functools
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
@@ -32,6 +31,7 @@ from orders.gateways.base import (
 from orders.gateways.events import Event, ForgedEvent
 from orders.models import Payment, Refund
 from shop.money import EXPONENTS
+from storage.breaker import Circuit, CircuitOpen
 
 if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams
@@ -67,6 +67,10 @@ def client() -> stripe.StripeClient:
     )
 
 
+def _intents() -> stripe.PaymentIntentService:
+    return client().v1.payment_intents
+
+
 def stripe_amount(amount: int, currency: str) -> int:
     """Our minor units in Stripe's: NT$1,290 is 1290 here and 129000 there."""
     decimals = 0 if currency in ZERO_DECIMAL else 2
@@ -79,29 +83,23 @@ class StripeGateway:
     def start(self, payment: Payment) -> PaymentAnswer:
         if payment.reference:
             return self.look_up(payment)
-        with _asking():
-            session = client().v1.checkout.sessions.create(
-                _session_wishes(payment), {"idempotency_key": f"{payment.pk}:start"}
-            )
+        wishes = _session_wishes(payment)
+        key: Any = {"idempotency_key": f"{payment.pk}:start"}
+        session = _ask(lambda: client().v1.checkout.sessions.create(wishes, key))
         replayed = session.last_response and "Idempotent-Replayed" in session.last_response.headers
         # A replay tells how things stood then.
         return _read_session(payment, session.id) if replayed else _answer(payment, session)
 
     def look_up(self, payment: Payment) -> PaymentAnswer:
         if payment.reference.startswith("pi_"):
-            with _asking():
-                intent = client().v1.payment_intents.retrieve(payment.reference)
-            return _intent_answer(payment, intent)
+            return _intent_answer(payment, _ask(lambda: _intents().retrieve(payment.reference)))
         if payment.reference:
             return _read_session(payment, payment.reference)
         return PaymentAnswer(State.STARTED)
 
     def capture(self, payment: Payment) -> PaymentAnswer:
         try:
-            with _asking():
-                return _intent_answer(
-                    payment, client().v1.payment_intents.capture(payment.reference)
-                )
+            return _intent_answer(payment, _ask(lambda: _intents().capture(payment.reference)))
         except _WrongState:  # captured already, or let go
             return self.look_up(payment)
 
@@ -110,21 +108,18 @@ class StripeGateway:
         now = self.look_up(payment)
         try:
             if now.state == State.AUTHORISED:
-                with _asking():
-                    intent = client().v1.payment_intents.cancel(now.reference)
-                return _intent_answer(payment, intent)
+                return _intent_answer(payment, _ask(lambda: _intents().cancel(now.reference)))
             if now.state == State.REQUIRES_ACTION and now.reference.startswith("cs_"):
-                with _asking():
-                    session = client().v1.checkout.sessions.expire(now.reference)
-                return _answer(payment, session)
+                sessions = client().v1.checkout.sessions
+                return _answer(payment, _ask(lambda: sessions.expire(now.reference)))
         except _WrongState:  # paid or expired since
             return self.look_up(payment)
         return PaymentAnswer(State.CANCELLED) if now.state == State.STARTED else now
 
     def refund(self, refund: Refund) -> RefundAnswer:
-        with _asking():
-            found = _find_refund(refund) if refund.attempt > 1 or refund.reference else None
-            return _refund_answer(found or _create_refund(refund))
+        again = refund.attempt > 1 or refund.reference
+        found = _ask(lambda: _find_refund(refund)) if again else None
+        return _refund_answer(found or _ask(lambda: _create_refund(refund)))
 
     def read_event(self, payload: bytes, signature: str) -> Event:
         """Raises ForgedEvent."""
@@ -146,11 +141,25 @@ class _WrongState(GatewayRefused):
     """It moved on since it was looked at."""
 
 
-@contextmanager
-def _asking() -> Iterator[None]:
+def _probe() -> None:
+    try:
+        client().v1.payment_intents.list({"limit": 1}, {"max_network_retries": 0})
+    except stripe.APIConnectionError:
+        raise
+    except stripe.StripeError:  # an answer
+        return
+
+
+# A thread that waits for Stripe serves no other shopper, and there are few of them.
+_circuit: Final = Circuit("stripe", _probe, outages=(stripe.APIConnectionError,))
+
+
+def _ask[T](question: Callable[[], T]) -> T:
     """Stripe's errors as the shop's. Raises GatewayUnreachable, GatewayRefused."""
     try:
-        yield
+        return _circuit.call(question)
+    except CircuitOpen as error:
+        raise GatewayUnreachable(str(error)) from error
     except stripe.InvalidRequestError as error:
         moved_on = error.code == "payment_intent_unexpected_state" or "can be expired" in str(error)
         raise (_WrongState if moved_on else GatewayRefused)(str(error)) from error
@@ -203,9 +212,9 @@ def _session_wishes(payment: Payment) -> "SessionCreateParams":
 
 
 def _read_session(payment: Payment, name: str) -> PaymentAnswer:
-    with _asking():
-        session = client().v1.checkout.sessions.retrieve(name, {"expand": ["payment_intent"]})
-    return _answer(payment, session)
+    sessions = client().v1.checkout.sessions
+    expand: Any = {"expand": ["payment_intent"]}
+    return _answer(payment, _ask(lambda: sessions.retrieve(name, expand)))
 
 
 def _answer(payment: Payment, session: stripe.checkout.Session) -> PaymentAnswer:

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
@@ -23,27 +22,10 @@ from tests import card
 from tests.card import Account, Line
 from tests.orders.life import placed, steps
 from tests.orders.pages import CHECKOUT, TYPED, hidden, text_of
-from tests.stack import Stack
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WEBHOOK = "/webhooks/stripe/"
 State = Payment.State
-
-
-@pytest.fixture
-def account(stack: Stack) -> Account:
-    return Account(stack.plan.stripe, stack.plan.secrets.stripe_key)
-
-
-@pytest.fixture
-def line(stack: Stack, settings: Settings) -> Iterator[Line]:
-    """Between the shop and Stripe."""
-    line = Line(stack.plan.ports["stripe"])
-    settings.STRIPE_API_BASE = line.address
-    gateway.client.cache_clear()
-    yield line
-    gateway.client.cache_clear()
-    line.close()
 
 
 def check_out(shopper: Client, **changes: str) -> Any:

@@ -1,6 +1,5 @@
 """Cards over the wire: the shop, Stripe's official client, and the stack's Stripe."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -28,24 +27,8 @@ TOTAL = 137000
 
 
 @pytest.fixture
-def account(stack: Stack) -> Account:
-    return Account(stack.plan.stripe, stack.plan.secrets.stripe_key)
-
-
-@pytest.fixture
 def order(variant: Variant) -> Order:
     return placed({variant: 1}, payment_method="card")
-
-
-@pytest.fixture
-def line(stack: Stack, settings: Settings) -> Iterator[Line]:
-    """Between the shop and Stripe."""
-    line = Line(stack.plan.ports["stripe"])
-    settings.STRIPE_API_BASE = line.address
-    gateway.client.cache_clear()
-    yield line
-    gateway.client.cache_clear()
-    line.close()
 
 
 def captured(order: Order) -> Payment:
@@ -254,6 +237,22 @@ def test_stripe_away_loses_nothing(order: Order, line: Line) -> None:
     assert (payment.state, payment.action_url) == (State.STARTED, "")
     assert "communicating with Stripe" in payment.failure
     assert payment.next_try_at is not None
+
+
+def test_a_silent_stripe_is_not_waited_for_again_and_again(
+    variant: Variant, line: Line, settings: Settings
+) -> None:
+    settings.STRIPE_TIMEOUTS = (1.0, 0.3)
+    line.silent = True
+    orders = [placed({variant: 1}, payment_method="card") for _ in range(4)]
+
+    states = [pay_by_card(order).state for order in orders[:3]]
+
+    assert states == [State.STARTED] * 3
+    # Two waited, each for two tries; the third asked nobody, and only the probe does from now on.
+    assert 2 * (1 + gateway.RETRIES) <= line.taken <= 2 * (1 + gateway.RETRIES) + 1
+    line.silent = False
+    assert wait_until(lambda: pay_by_card(orders[3]).action_url, 20, "Stripe is asked again")
 
 
 # --- Refunds -------------------------------------------------------------------------------------
