@@ -19,7 +19,7 @@ from pydantic import AfterValidator
 from orders.answers import Answer
 from orders.api_payments import payments_router
 from orders.errors import EmptyCart, TooManyTries
-from orders.idempotency import read_key
+from orders.idempotency import Attempt, read_key
 from orders.keyed import IdempotencyKey, keyed
 from orders.models import Order
 from orders.numbers import read_number
@@ -130,7 +130,7 @@ def create_order(
     _refuse_newcomer(request, key)
     with keyed(request, key, wanted) as attempt:
         if not attempt.answer:
-            attempt.answer = _place(request, wanted)
+            _place(request, wanted, attempt)
     if attempt.settled.status == HTTPStatus.CREATED:
         _remember(request, json.loads(attempt.settled.body)["number"])
     return attempt.response()
@@ -169,7 +169,7 @@ def _remember(request: HttpRequest, number: str) -> None:
         remember_count(request, find_cart(request))
 
 
-def _place(request: HttpRequest, wanted: OrderIn) -> Answer:
+def _place(request: HttpRequest, wanted: OrderIn, attempt: Attempt) -> None:
     details = OrderDetails(
         email=wanted.email,
         name=wanted.name,
@@ -183,9 +183,16 @@ def _place(request: HttpRequest, wanted: OrderIn) -> Answer:
         currency=current_currency(request),
     )
     customer = request.user if isinstance(request.user, Customer) else None
-    order = place_order(
-        cart=find_cart(request), customer=customer, details=details, shown=wanted.shown()
+    place_order(
+        cart=find_cart(request),
+        customer=customer,
+        details=details,
+        shown=wanted.shown(),
+        settle=lambda order: attempt.settle(_answer_with(order)),
     )
+
+
+def _answer_with(order: Order) -> Answer:
     body = json.dumps(OrderOut.from_orm(order).model_dump(), cls=NinjaJSONEncoder)
     headers = {"Content-Type": "application/json", "Location": f"/api/orders/{order.number}"}
     return Answer(HTTPStatus.CREATED, body.encode(), headers)

@@ -19,6 +19,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -71,11 +72,22 @@ FAILURES: Final[dict[type[BaseException], str]] = {KeyReused: "reused", StillRun
 class Attempt:
     """The right to act, or the answer that was given before: act only while there is no answer.
 
-    What is assigned to `answer` commits with the effect.
+    What is assigned to `answer` commits with the effect, and is written when the block ends.
     """
 
     answer: Answer | None = None
     outcome: str = "done"
+    _keep: Callable[[Answer], None] | None = None
+
+    def settle(self, answer: Answer) -> None:
+        """Assign the answer and write it now, so that after the block only the commit is left.
+
+        For effects whose last step takes what others wait for: they wait no longer than for that.
+        """
+        self.answer = answer
+        if self._keep:
+            self._keep(answer)
+            self._keep = None
 
     @property
     def is_replayed(self) -> bool:
@@ -212,8 +224,10 @@ class _Claim:
             claimed, attempt.answer = self._take()
             if attempt.answer:
                 attempt.outcome = "replayed"
+            attempt._keep = partial(self._write, claimed=claimed)
             yield
-            self._write(attempt.settled, claimed)
+            if attempt._keep:
+                attempt.settle(attempt.settled)
 
     def _take(self) -> tuple[list[str], Answer | None]:
         """The names under which the key was free, and the answer if it was not under each.

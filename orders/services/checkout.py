@@ -1,5 +1,6 @@
 """Placing an order: stock, order and an empty cart in one transaction."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -48,9 +49,14 @@ class Shown:
 
 @transaction.atomic
 def place_order(
-    *, cart: Cart | None, customer: Customer | None, details: OrderDetails, shown: Shown
+    *,
+    cart: Cart | None,
+    customer: Customer | None,
+    details: OrderDetails,
+    shown: Shown,
+    settle: Callable[[Order], object] | None = None,
 ) -> Order:
-    """Turn the cart into an order.
+    """Turn the cart into an order. `settle` is called with it before its stock is taken.
 
     Call it inside `idempotent(...)`. Raises EmptyCart, NotForSale, OutOfStock; CartChanged and
     TotalChanged when it would not hold or cost what was `shown`; then nothing has changed.
@@ -72,6 +78,8 @@ def place_order(
     order = _write_order(priced, subtotal, delivery, customer, details)
     cart.lines.all().delete()
     Cart.objects.filter(pk=cart.pk).update(version=F("version") + 1, updated_at=Now())
+    if settle:
+        settle(order)
     # Last: whoever wants the same units waits from here until the commit.
     cause = Cause(Mover.SHOPPER, customer, order=order.number)
     allocate_stock({line.variant_id: line.quantity for line in lines}, cause)

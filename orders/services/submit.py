@@ -43,14 +43,17 @@ def submit_checkout(
         "expected": asdict(shown.total) if shown.total else None,
         "save": save_address,
     }
+
+    def settle(order: Order) -> None:
+        if customer and save_address:
+            add_address(customer=customer, fields=_postal_fields(details))
+        attempt.settle(_answer(HTTPStatus.SEE_OTHER, {"number": order.number}))
+
     with idempotent(
         owners=owners, key=key, content=content, decline=_decline, wait_ms=WAIT_MS
     ) as attempt:
         if not attempt.answer:
-            order = place_order(cart=cart, customer=customer, details=details, shown=shown)
-            if customer and save_address:
-                add_address(customer=customer, fields=_postal_fields(details))
-            attempt.answer = _answer(HTTPStatus.SEE_OTHER, {"number": order.number})
+            place_order(cart=cart, customer=customer, details=details, shown=shown, settle=settle)
     return _number_in(attempt.settled.body)
 
 
