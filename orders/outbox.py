@@ -40,6 +40,11 @@ LONGEST_EFFECT: Final = 60
 """Seconds a handler may keep its message locked without asking the database anything."""
 BUDGET: Final = 45.0
 """Seconds after which a relay begins no other message: the next one is due in a minute."""
+FAILURES: Final = 5
+"""Failed tries in a row after which a relay ends: it is the mail server then, not the mails."""
+REST: Final = 60.0
+"""Seconds in which this process then follows no nudge. Its worker has other things to do than to
+wait for time-outs; the minute's job sees when the server is back."""
 KEEP: Final = timedelta(days=30)
 SWEEP: Final = 1000
 """Most done messages deleted in one transaction."""
@@ -51,6 +56,8 @@ for _outcome in ("done", "failed", "dead"):
     OUTCOMES.labels(_outcome)  # 0 until then: a rate needs a first value
 
 _handlers: dict[str, Handler] = {}
+_failed_at = -REST
+"""When a relay ended for its FAILURES, by this process's monotonic clock."""
 
 
 class Undeliverable(Exception):
@@ -99,21 +106,34 @@ def waiting() -> QuerySet[OutboxMessage]:
 def relay(limit: int = 200) -> int:
     """Do what is due, one message of each stream at a time. Returns how many were done.
 
-    Any number of relays may run at once, in every region. Ends after `limit` tries, or after
-    BUDGET. Raises Django's `Error`s when the database cannot be asked; a handler's own
+    Any number of relays may run at once, in every region. Ends after `limit` tries, FAILURES in
+    a row, or BUDGET. Raises Django's `Error`s when the database cannot be asked; a handler's own
     exception ends only its try.
     """
+    global _failed_at  # of all threads of this process
     began = time.monotonic()
-    done = 0
+    done = failures = 0
     for _ in range(limit):
         message = _claim()
         if message is None:
             return done
-        done += _deliver(message)
+        if _deliver(message):
+            done, failures = done + 1, 0
+        else:
+            failures += 1
+        if failures == FAILURES:
+            _failed_at = time.monotonic()
+            return done
         if time.monotonic() - began > BUDGET:
             break
     nudge_relay()  # there may be more
     return done
+
+
+def follow_nudge() -> None:
+    """Relay, unless that was in vain just now."""
+    if time.monotonic() - _failed_at > REST:
+        relay()
 
 
 def pause(tries: int) -> timedelta:

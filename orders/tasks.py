@@ -6,7 +6,7 @@ from celery import shared_task
 
 from jobs.runs import Result, scheduled_job
 from orders.idempotency import delete_expired_records
-from orders.outbox import delete_done, relay
+from orders.outbox import delete_done, follow_nudge, relay
 from orders.reports import write_sales_report
 from orders.services.gateway_calls import delete_old_events
 from orders.services.payments import complete_open
@@ -50,4 +50,4 @@ def complete_payments(slot: datetime) -> Result:
 @shared_task
 def relay_now() -> None:
     """A nudge: something was written to the outbox just now. May be lost, or come twice."""
-    relay()
+    follow_nudge()

@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY
 from orders import outbox
 from orders.models import OutboxMessage
 from orders.outbox import TRIES, Undeliverable, delete_done, enqueue, pause, relay, send_again
-from orders.tasks import relay_outbox
+from orders.tasks import relay_now, relay_outbox
 from tests.staff import boss, clerk, client_of
 
 pytestmark = pytest.mark.django_db
@@ -204,6 +204,29 @@ def test_a_try_that_was_overtaken_does_nothing(done: list[str]) -> None:
     assert relay() == 1
     assert not outbox._deliver(claimed)
     assert done == ["a1"]
+
+
+def test_a_relay_ends_when_nothing_goes_through(
+    done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mail server is away: a worker has other things to do than to wait for time-outs."""
+    monkeypatch.setattr(outbox, "_failed_at", -outbox.REST)
+    for stream in "abcdefg":
+        failing(f"{stream}1")
+
+    def tries() -> int:
+        return sum(OutboxMessage.objects.values_list("attempts", flat=True))
+
+    relay()
+    assert tries() == 5
+    relay_now()  # a nudge: not so soon
+    assert tries() == 5
+    relay()  # the minute's job
+    assert tries() == 7
+    write("h1")
+    monkeypatch.setattr(outbox, "_failed_at", -outbox.REST)  # its time is over
+    relay_now()
+    assert done == ["h1"]
 
 
 # --- given up, and sent again -------------------------------------------------------------------
