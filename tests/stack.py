@@ -21,7 +21,7 @@ from regions.embedded.probes import valkey_is_ready
 from regions.embedded.processes import dies_with_parent
 from regions.embedded.supervise import Supervisor
 
-READY_TIMEOUT = 180.0  # seconds; an idle machine takes 20, a busy one ten times as long
+READY_TIMEOUT = 300.0  # seconds; an idle machine takes 20, a busy one ten times as long
 STOP_TIMEOUT = 60.0
 APPLICATION = ("web", "ws", "worker", "beat")
 STORES = ("postgres", "valkey", "sentinel")

@@ -25,7 +25,7 @@ from regions.embedded.supervise import (
 )
 from regions.embedded.watch import Watch
 
-_READY_TIMEOUT = 90.0  # seconds for any one part; the slowest laptop needs a third of it
+_READY_TIMEOUT = 180.0  # seconds for any one part; the slowest laptop needs a sixth of it
 _DEATHS = 2  # of a part during the start, after which it is given up
 _STREAM_TIMEOUT = 15.0  # seconds for a standby to stream, before it is made anew
 _STOP_TIMEOUT = 25.0  # seconds, longer than any one process may take
