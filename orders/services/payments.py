@@ -218,7 +218,7 @@ class _Call:
         """With what it means for the order. Whether there is more to ask at once."""
         order = lock_order(self.payment.order_id)
         answer = self._forward(outcome)
-        go_on = self._goes_on(answer, order)
+        go_on = answer is outcome and self._goes_on(answer, order)
         if isinstance(outcome, GatewayRefused):
             wait: timedelta | None = AFTER_REFUSAL
         elif answer.state in FINAL or self._waits_for_staff(answer, order):
@@ -251,10 +251,12 @@ class _Call:
         return PaymentAnswer(state, action_url=there.action_url)
 
     def _goes_on(self, answer: PaymentAnswer, order: Order) -> bool:
-        """Not while an answer is missing, nor while the shopper or staff are to act."""
-        if answer.state == self.payment.state or answer.state in FINAL:
+        """Whether the next call follows at once: nothing of it is the shopper's, or the staff's."""
+        if answer.state in FINAL:
             return False
-        return answer.state == State.AUTHORISED or order.status not in OWED
+        if order.status in GONE:  # perhaps only since the gateway was asked
+            return self.name in ("start", "look_up")
+        return answer.state == State.AUTHORISED != self.payment.state
 
     def _waits_for_staff(self, answer: PaymentAnswer, order: Order) -> bool:
         by_hand = self.payment.gateway in BY_HAND

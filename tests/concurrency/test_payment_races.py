@@ -225,7 +225,22 @@ def test_a_late_refusal_without_its_attempt_frees_money_that_is_gone(
     assert bank.sent_back() == [1080]
 
 
-# --- Captured while the order was cancelled ------------------------------------------------------
+# --- Asked while the order was cancelled ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", ["start", "look_up"])
+def test_an_order_cancelled_while_the_bank_thinks_is_let_go_at_once(bank: Bank, call: str) -> None:
+    payment = make_payment()
+    if call == "look_up":
+        advance(payment.pk)
+    hold = bank.hold_reply(call)
+    with beside(lambda: advance(payment.pk)):
+        assert hold.answered.wait(SECONDS)
+        change_status(order=payment.order, to=Order.Status.CANCELLED)
+        hold.release.set()
+
+    payment.refresh_from_db()
+    assert (payment.state, bank.calls[-1]) == ("cancelled", "cancel")
 
 
 def cancel_while_capturing(bank: Bank) -> Payment:

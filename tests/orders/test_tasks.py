@@ -2,16 +2,21 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from celery.schedules import crontab
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
 from jobs.models import JobRun
 from orders.idempotency import delete_expired_records
-from orders.models import IdempotencyRecord, Order
-from orders.tasks import clean_up_orders, report_sales
+from orders.models import GatewayEvent, IdempotencyRecord, Order
+from orders.services.gateway_calls import delete_old_events
+from orders.tasks import clean_up_orders, complete_payments, report_sales
 from shop.models import Cart
 from shop.services.cart import delete_stale_carts
+from tests.bank import Bank
 from tests.factories import make_cart, make_customer, make_order, make_product
+from tests.orders.paying import make_payment, pass_time
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SLOT = {"job": "clean-up-orders", "slot": "2026-11-22T21:00:00Z", "attempt": 1}
@@ -116,3 +121,31 @@ def test_report_task_names_the_file_it_wrote() -> None:
     report_sales.apply(kwargs=slot, throw=True)
 
     assert JobRun.objects.get().result == {"key": "reports/sales/2026-02-28.csv"}
+
+
+def test_payments_are_completed_once_a_minute(bank: Bank) -> None:
+    payment = make_payment()
+    pass_time(minutes=2)
+    entry = settings.CELERY_BEAT_SCHEDULE["complete-payments"]
+    slot = {"job": "complete-payments", "slot": "2026-11-22T21:01:00Z", "attempt": 1}
+
+    complete_payments.apply(kwargs=slot, throw=True)
+
+    payment.refresh_from_db()
+    assert payment.state == "requires_action"
+    assert JobRun.objects.get().result == {"payments": 1, "refunds": 0, "failed": 0}
+    assert (entry["task"], entry["schedule"]) == (complete_payments.name, crontab())
+
+
+def test_cleanup_forgets_webhooks_of_last_month() -> None:
+    for days in (29, 31):
+        GatewayEvent.objects.create(
+            gateway="stripe",
+            event_id=f"evt_{days}",
+            kind="x",
+            received_at=timezone.now() - timedelta(days=days),
+        )
+
+    assert [delete_old_events(), delete_old_events()] == [1, 0]
+
+    assert GatewayEvent.objects.get().event_id == "evt_29"
