@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.test import Client
 from prometheus_client import REGISTRY
@@ -110,6 +111,17 @@ def test_a_stream_waits_for_its_first_and_others_do_not(done: list[str]) -> None
     OutboxMessage.objects.filter(pk=first.pk).update(payload={}, next_try_at=Now())
     assert relay() == 2
     assert done[3:] == ["a1", "a2"]
+
+
+def test_control_a_relay_that_knows_no_streams_overtakes(
+    done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "Exists", lambda earlier: Q(pk=None))
+    failing("a1")
+    write("a2")
+
+    assert relay() == 1
+    assert done == ["a2"]
 
 
 def test_a_batch_is_bounded(done: list[str]) -> None:
