@@ -1,5 +1,17 @@
+import logging
+
 from django.apps import AppConfig
 from django.core.checks import Tags, register
+
+from sessions_ext.errors import SessionsUnavailable
+
+
+def briefly(record: logging.LogRecord) -> bool:
+    """While both stores are gone a line says so for each request; where it was raised tells
+    nothing more."""
+    if record.exc_info and isinstance(record.exc_info[1], SessionsUnavailable):
+        record.exc_info = None
+    return True
 
 
 class SessionsExtConfig(AppConfig):
@@ -12,3 +24,4 @@ class SessionsExtConfig(AppConfig):
 
         register(check_settings, Tags.security)
         register(check_token_age, Tags.security)
+        logging.getLogger("django.request").addFilter(briefly)

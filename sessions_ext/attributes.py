@@ -14,14 +14,15 @@ from collections.abc import (
     MutableMapping,
     ValuesView,
 )
-from typing import Any, Final
+from typing import Any, Final, Protocol
+from weakref import ref
 
 from django.contrib.auth import SESSION_KEY
 from django.core.signing import JSONSerializer
 
 from sessions_ext import keys, metrics
 from sessions_ext.conf import conf
-from sessions_ext.envelope import Refused, is_removal, unseal
+from sessions_ext.envelope import STAMP, Refused, is_removal, unseal
 
 _encoder: Final = json.JSONEncoder(separators=(",", ":"))
 _decoder: Final = json.JSONDecoder()
@@ -47,11 +48,17 @@ def _from_json(raw: bytes) -> Any:
     return value if end == len(text) else json.loads(text)
 
 
-class Attributes(MutableMapping[str, Any]):
-    """Names to values. `refuse` is called when an attribute that decides who is let in is forged.
+class Owner(Protocol):
+    def refuse(self) -> None: ...
 
-    Any other attribute that does not open is not there. Those that decide are opened at once where
-    `is_signed_in` says that there are any.
+
+class Attributes(MutableMapping[str, Any]):
+    """Names to values. When an attribute that decides who is let in is forged, the owner refuses
+    the session, and nothing is left.
+
+    Those that decide are opened together (`decide`), before anybody sees one
+    of them, sees everything, changes anything, or saves. Any other attribute that does not open is
+    not there.
     """
 
     def __init__(
@@ -61,17 +68,22 @@ class Attributes(MutableMapping[str, Any]):
         session_id: str = "",
         digest: str = "",
         fields: Mapping[bytes, bytes] | None = None,
-        is_signed_in: bool = False,
-        refuse: Callable[[], None] | None = None,
+        owner: Owner | None = None,
     ) -> None:
         self._codec = codec
         self._session_id, self._digest = session_id, digest or keys.digest_of(session_id)
         self._sealed = dict(fields or {})
-        self._refuse = refuse
+        # Weakly: the owner holds this, and a circle would wait for the garbage collector.
+        self._owner = None if owner is None else ref(owner)
         self._values: dict[str, Any] = {}
         self._raw: dict[str, bytes] = {}
         """What is stored, of the attributes that were opened."""
-        if is_signed_in:
+        self._is_decided = False
+
+    def decide(self) -> None:
+        """Open the attributes that decide who is let in, unless that was done."""
+        if not self._is_decided:
+            self._is_decided = True
             for name in conf.security_attributes:
                 self._find(name)
 
@@ -87,11 +99,13 @@ class Attributes(MutableMapping[str, Any]):
 
     def __setitem__(self, name: str, value: Any) -> None:
         name = str(name)
+        self.decide()
         self._find(name)
         self._values[name] = value
 
     def __delitem__(self, name: str) -> None:
         name = str(name)
+        self.decide()
         self._find(name)
         del self._values[name]
 
@@ -165,16 +179,19 @@ class Attributes(MutableMapping[str, Any]):
         """Open the attribute if it is stored and not open yet. Says whether it is there now."""
         if not self._sealed:
             return False
-        field = keys.field_of(self._session_id, name)
-        return field in self._sealed and self._open(field)
+        if not self._is_decided and name in conf.security_attributes:
+            self.decide()
+            return name in self._values
+        return self._open(keys.field_of(self._session_id, name))
 
     def _open_all(self) -> None:
+        self.decide()
         for field in list(self._sealed):
             self._open(field)
 
     def _open(self, field: bytes) -> bool:
         sealed = self._sealed.pop(field, None)
-        if sealed is None or is_removal(sealed):
+        if sealed is None or len(sealed) == STAMP:  # it was removed
             return False
         opened = self._unseal(field, sealed)
         if opened is None:
@@ -196,9 +213,10 @@ class Attributes(MutableMapping[str, Any]):
     def _refused(self, field: bytes, reason: str) -> None:
         metrics.refused(reason, digest=self._digest)
         decisive = {keys.field_of(self._session_id, name) for name in conf.security_attributes}
-        if field in decisive and self._refuse:
+        if field in decisive and self._owner is not None:
             self._sealed, self._values, self._raw = {}, {}, {}
-            self._refuse()
+            if owner := self._owner():
+                owner.refuse()
 
 
 def user_of(content: Mapping[str, Any]) -> str:

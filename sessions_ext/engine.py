@@ -34,7 +34,17 @@ class SessionStore(SessionBase):
     known_version: int | None = None
     """The version that this browser has seen, by its version cookie."""
 
-    _session_cache: Attributes
+    _session_cache: Attributes | None = None
+    _record: Record | None = None
+    """What is stored, as far as this instance knows."""
+    _reflected: Record | None = None
+    """What of it our content shows: not what others changed before a save of ours."""
+    _former: str | None = None
+    """The id until now, while a new one is not saved yet."""
+    _is_new = False
+    """Created, and not saved yet."""
+    _was_cleared = False
+    """What is stored is to be replaced."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """While another engine is being left, what keeps both in step."""
@@ -47,19 +57,10 @@ class SessionStore(SessionBase):
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(session_key)
         self._codec = Codec(self.serializer)
-        self._forget()
 
     def _forget(self) -> None:
-        self._record: Record | None = None
-        """What is stored, as far as this instance knows."""
-        self._reflected: Record | None = None
-        """What of it our content shows: not what others changed before a save of ours."""
-        self._former: str | None = None
-        """The id until now, while a new one is not saved yet."""
-        self._is_new = False
-        """Created, and not saved yet."""
-        self._was_cleared = False
-        """What is stored is to be replaced."""
+        self._record = self._reflected = self._former = None
+        self._is_new = self._was_cleared = False
 
     @property
     def version(self) -> int:
@@ -94,22 +95,21 @@ class SessionStore(SessionBase):
             digest = keys.digest_of(session_id)
             self._record = vault.load(digest, self.known_version)
         if session_id is None or self._record is None:
-            self._refuse()
+            self.refuse()
             return Attributes(self._codec)
         return Attributes(
             self._codec,
             session_id=session_id,
             digest=digest,
             fields=self._record.fields,
-            is_signed_in=bool(self._record.user),
-            refuse=self._refuse,
+            owner=self,
         )
 
     def _was_issued(self, session_id: str) -> bool:
         """By its own proof; an id that was moved here from another engine by its cookie's."""
         return self.known_version is not None or keys.is_issued(session_id)
 
-    def _refuse(self) -> None:
+    def refuse(self) -> None:
         """There is no such session for whoever asks."""
         self._session_key = None
         self._record = None
@@ -125,12 +125,10 @@ class SessionStore(SessionBase):
 
     def _content(self, no_load: bool = False) -> Attributes:
         self.accessed = True
-        try:
-            return self._session_cache
-        except AttributeError:
+        if self._session_cache is None:
             wanted = self.session_key is not None and not no_load
             self._session_cache = self.load() if wanted else Attributes(self._codec)
-            return self._session_cache
+        return self._session_cache
 
     _get_session = _content
     _session = property(_content)
@@ -163,6 +161,9 @@ class SessionStore(SessionBase):
             if self.deferring:
                 self.save()
             return
+        content.decide()
+        if self.session_key is None:  # what is stored was forged
+            raise UpdateError
         try:
             if self._former:
                 self._rename(self._former, content)
@@ -244,7 +245,7 @@ class SessionStore(SessionBase):
 
         Raises UpdateError when it was deleted meanwhile.
         """
-        self._content()
+        self._content().decide()
         if self._record is None:  # there is nothing stored that could be renamed
             self.create()
             return

@@ -56,15 +56,17 @@ def unseal(sealed: bytes, *, digest: str, field: bytes) -> tuple[str, bytes]:
     cipher = conf.ciphers.get(sealed[STAMP + 2 : end])
     if cipher is None:
         raise Refused("unknown-key")
-    start = end + 1 + NONCE
-    bound = sealed[: end + 1] + digest.encode() + field
+    nonce, start = end + 1, end + 1 + NONCE
+    bound = sealed[:nonce] + digest.encode() + field
     try:
-        plain = cipher.decrypt(sealed[end + 1 : start], sealed[start:], bound)
+        plain = cipher.decrypt(sealed[nonce:start], sealed[start:], bound)
     except (InvalidTag, ValueError):  # ValueError: shorter than a tag
         raise Refused("tampered") from None
     if sealed[end] & DEFLATED:
         plain = _inflate(plain)
-    value = 2 + int.from_bytes(plain[:2])
+    if len(plain) < 2:
+        raise Refused("malformed")
+    value = 2 + (plain[0] << 8 | plain[1])
     try:
         return plain[2:value].decode(), plain[value:]
     except UnicodeDecodeError:

@@ -88,7 +88,7 @@ class MovingStore(SessionStore):
 
     def load(self) -> Attributes:  # type: ignore[override]  # a mapping, as the engine's
         session_id = self.session_key
-        content = super().load()
+        content = self._ours()
         if session_id is None or not self._was_issued(session_id):
             return content
         try:
@@ -107,6 +107,12 @@ class MovingStore(SessionStore):
         self._catch_up(content, found)
         return content
 
+    def _ours(self) -> Attributes:
+        """What is stored here, and not refused: what the former engine has is compared with it."""
+        content = super().load()
+        content.decide()
+        return content
+
     def _taken_in(self, session_id: str, found: Found) -> Attributes:
         self._session_key = session_id
         try:
@@ -114,7 +120,7 @@ class MovingStore(SessionStore):
         except Gone:  # and the former engine has not heard of it
             self._unless_away(self.engine.delete, session_id)
         except Taken:  # by another request, or it is there and was refused
-            return super().load()
+            return self._ours()
         except FormerUnavailable:
             raise SessionsUnavailable from None
         except (TypeError, ValueError) as error:
@@ -123,7 +129,7 @@ class MovingStore(SessionStore):
             metrics.LOADED["fallback"].inc()
             self.modified = True  # saved with the request, its copy gets its mark
             return content
-        self._refuse()
+        self.refuse()
         return Attributes(self._codec)
 
     def take_in(self, found: Found) -> Attributes:
@@ -147,7 +153,7 @@ class MovingStore(SessionStore):
 
         The former engine is not told. Raises Gone when it is not here (any more).
         """
-        content = super().load()
+        content = self._ours()
         if self._record is None:
             raise Gone
         if not self._take_over_from(found, content, mine=()):
@@ -160,7 +166,7 @@ class MovingStore(SessionStore):
         """Ours has it, the former engine does not: ended there, or never told, or lost."""
         if self._was_ended(content):
             self._end()
-            self._refuse()
+            self.refuse()
             return Attributes(self._codec)
         self.modified = True
         return content

@@ -47,10 +47,10 @@ def totals() -> dict[str, float]:
     }
 
 
-def refused(reason: str, *, digest: str = "") -> None:
+def refused(reason: str, *, digest: str) -> None:
     """A value that is not what we wrote there: counted, and logged without its content."""
     REFUSED.labels(reason).inc()
-    logger.warning("session %s: a stored value is refused: %s", digest[:12] or "?", reason)
+    logger.warning("session %s: a stored value is refused: %s", digest[:12], reason)
 
 
 def count_live(count: Callable[[], float]) -> None:

@@ -50,11 +50,11 @@ def _note_activity(request: HttpRequest, session: SessionStore) -> None:
     """With every log-in and first save, and else once in the interval."""
     if not session.accessed or not (session.modified or session.session_key):
         return
-    if not session.is_stored and not session.keys() - {ACTIVITY}:
-        return
     now, before = int(time.time()), session.get(ACTIVITY)
     fresh = isinstance(before, dict) and now - before["at"] < conf.activity_interval
     if fresh and not session.is_renamed:
+        return
+    if not session.keys() - {ACTIVITY} and not session.is_stored:  # looked at, as it may be forged
         return
     session[ACTIVITY] = {
         "at": now,

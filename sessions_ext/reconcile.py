@@ -21,35 +21,36 @@ SETTLED: Final = 60 * 1000
 
 
 def reconcile(redis: Redis, dynamodb: "DynamoDBClient", *, since: int) -> int:
-    """Apply the journal since then (ms) to Redis: tombstones first. Returns how many entries.
+    """Apply the journal since then (ms) to Redis: tombstones first. Returns of how many
+    sessions that live it had writes.
 
     Entries of writes are struck, as Redis has them now, unless they are so young that the write
     may be still to come. Those of deletions stay until no cookie of theirs can be alive: a
     fail-over may lose the tombstone again. Raises what the clients raise.
     """
     entries = list(dynamodb_store.journal(dynamodb, since=since))
-    for batch in batched(sorted(entries, key=_deletions_first), 100, strict=False):
-        _apply(redis, dynamodb, batch)
-    return len(entries)
+    batches = batched(sorted(entries, key=_deletions_first), 100, strict=False)
+    return sum(_apply(redis, dynamodb, batch) for batch in batches)
 
 
 def _deletions_first(entry: Entry) -> bool:
     return not entry.gone
 
 
-def _apply(redis: Redis, dynamodb: "DynamoDBClient", entries: Sequence[Entry]) -> None:
+def _apply(redis: Redis, dynamodb: "DynamoDBClient", entries: Sequence[Entry]) -> int:
     """A deletion that was noted and then not made leaves a session that lives."""
     found = dynamodb_store.read_many(dynamodb, {entry.digest for entry in entries})
     noted = {entry.digest for entry in entries if entry.gone}
     gone = {digest for digest in noted if not isinstance(found.get(digest), Record)}
     gone |= {digest for digest, there in found.items() if isinstance(there, Tombstone)}
     redis_store.bury(redis, sorted(gone), forget_at=now_ms() + conf.age * 1000)
-    for digest, there in found.items():
-        if isinstance(there, Record):
-            complete(redis, dynamodb, digest, there)
+    alive = {digest: there for digest, there in found.items() if isinstance(there, Record)}
+    for digest, there in alive.items():
+        complete(redis, dynamodb, digest, there)
     for entry in entries:
         if entry.digest not in gone and entry.at < now_ms() - SETTLED:
             dynamodb_store.strike(dynamodb, entry)
+    return len(alive)
 
 
 def complete(redis: Redis, dynamodb: "DynamoDBClient", digest: str, there: Record) -> Record | None:

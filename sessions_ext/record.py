@@ -36,12 +36,15 @@ def number(text: str | bytes) -> int:
 
 def next_version(*seen: int) -> int:
     """Above everything seen."""
-    return max(now_ms(), *(version + 1 for version in seen))
+    return max(now_ms(), max(seen, default=0) + 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Record:
-    """A session as a store holds it; `fields` are sealed (sessions_ext.envelope)."""
+    """A session as a store holds it; `fields` are sealed (sessions_ext.envelope).
+
+    Nobody changes one. It is not frozen, as each load would wait twice as long for it to be made.
+    """
 
     version: int
     expires_at: int

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from redis import Redis
+from redis.client import Pipeline
 from redis.commands.core import Script
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from sessions_ext import metrics
 from sessions_ext.conf import conf
 from sessions_ext.record import Record, now_ms, number
 
 _LUA: Final = Path(__file__).parent / "lua"
-_META: Final = 1  # bytes of a meta field's name; an attribute's has twelve
 
 
 class Outcome(StrEnum):
@@ -46,7 +46,7 @@ def session_key(digest: str) -> str:
 
 
 def live_key() -> str:
-    """Sorted set: digests of live sessions by expiry."""
+    """Sorted set: digests of live sessions by the full minute after their expiry."""
     return f"{conf.prefix}s:live"
 
 
@@ -56,7 +56,7 @@ def gone_key() -> str:
 
 
 def user_key(pseudonym: str) -> str:
-    """Sorted set: digests of a user's sessions by expiry."""
+    """Sorted set: digests of a user's sessions by the full minute after their expiry."""
     return f"{conf.prefix}s:of:{pseudonym}"
 
 
@@ -73,28 +73,30 @@ def counts_key() -> str:
 def read(client: Redis, digest: str) -> Record | None:
     """One round trip."""
     try:
-        found = cast(dict[bytes, bytes], client.hgetall(session_key(digest)))
+        # What `hgetall` sends, without what it adds for redis-py's client-side cache.
+        found: dict[bytes, bytes] = client.execute_command("HGETALL", session_key(digest))  # type: ignore[no-untyped-call]  # redis-py's
     except ResponseError as error:
-        found = _nothing_of_ours(error)
-    return _record(found)
+        found = _nothing_of_ours(error, digest)
+    return _record(found, digest)
 
 
 def read_many(client: Redis, digests: Iterable[str]) -> list[Record | None]:
     """One round trip for all of them."""
+    digests = list(digests)
     pipeline = client.pipeline(transaction=False)
     for digest in digests:
         pipeline.hgetall(session_key(digest))
     return [
-        _record(_nothing_of_ours(found) if isinstance(found, RedisError) else found)
-        for found in pipeline.execute(raise_on_error=False)
+        _record(_nothing_of_ours(found, digest) if isinstance(found, RedisError) else found, digest)
+        for digest, found in zip(digests, pipeline.execute(raise_on_error=False), strict=True)
     ]
 
 
-def _nothing_of_ours(error: RedisError) -> dict[bytes, bytes]:
+def _nothing_of_ours(error: RedisError, digest: str) -> dict[bytes, bytes]:
     """Something that is no hash is in a session's place. Raises any other error again."""
     if not str(error).startswith("WRONGTYPE"):
         raise error
-    metrics.refused("malformed")
+    metrics.refused("malformed", digest=digest)
     return {}
 
 
@@ -133,7 +135,7 @@ def save(
             *forget,
         ],
     )
-    return _outcome(answer, record)
+    return _outcome(answer, digest, record)
 
 
 def rename(
@@ -157,7 +159,7 @@ def rename(
         ],
         session_key(new),
     )
-    return _outcome(answer, record)
+    return _outcome(answer, digest, record)
 
 
 def bury(client: Redis, digests: Iterable[str], *, forget_at: int) -> int:
@@ -187,7 +189,7 @@ def absorb(client: Redis, digest: str, record: Record) -> tuple[Outcome, Record]
             *chain.from_iterable(record.fields.items()),
         ],
     )
-    return _outcome(answer, record)
+    return _outcome(answer, digest, record)
 
 
 def reseal(client: Redis, digest: str, former: Record, fields: Mapping[bytes, bytes]) -> None:
@@ -197,12 +199,15 @@ def reseal(client: Redis, digest: str, former: Record, fields: Mapping[bytes, by
 
 
 def digests_of(client: Redis, pseudonym: str) -> list[str]:
-    """A user's live sessions."""
+    """A user's sessions; one may have ended within the last minute."""
     return _texts(client.zrange(user_key(pseudonym), str(now_ms()), "+inf", byscore=True))
 
 
 def live_digests(client: Redis, *, batch: int = 200) -> Iterator[list[str]]:
-    """Every live session, in batches; one that comes or goes meanwhile may be missed."""
+    """Every live session, in batches; one that comes or goes meanwhile may be missed.
+
+    One that has ended within the last minute may be there.
+    """
     cursor = 0
     while True:
         cursor, found = cast(
@@ -238,6 +243,7 @@ def tombstones_since(client: Redis, since: int) -> list[tuple[str, int]]:
 
 
 def count_live(client: Redis) -> int:
+    """With those that have ended within the last minute."""
     return client.zcount(live_key(), now_ms(), "+inf")
 
 
@@ -283,40 +289,44 @@ def _script(name: str) -> Script:
 
 
 def _run(client: Redis, name: str, digest: str, arguments: list[Any], *keys: str) -> Any:
-    return _script(name)(
-        keys=[session_key(digest), live_key(), gone_key(), *keys],
-        args=[digest, *arguments],
-        client=client,
-    )
+    script = _script(name)
+    names, values = (session_key(digest), live_key(), gone_key(), *keys), (digest, *arguments)
+    if not isinstance(client, Pipeline):
+        try:
+            return client.execute_command("EVALSHA", script.sha, len(names), *names, *values)  # type: ignore[no-untyped-call]  # redis-py's
+        except NoScriptError:
+            pass
+    return script(keys=names, args=values, client=client)
 
 
-def _outcome(answer: list[Any], sent: Record) -> tuple[Outcome, Record]:
+def _outcome(answer: list[Any], digest: str, sent: Record) -> tuple[Outcome, Record]:
     outcome = Outcome(answer[0].decode())
     match outcome:
         case Outcome.SAVED:
             return outcome, sent.at(int(answer[1]))
         case Outcome.MERGED | Outcome.CHANGED | Outcome.TAKEN_OVER:
             pairs = iter(answer[1])
-            found = _record(dict(zip(pairs, pairs, strict=True)))
+            found = _record(dict(zip(pairs, pairs, strict=True)), digest)
             return outcome, found or sent  # nothing is left of what has expired by then
         case _:
             return outcome, sent
 
 
-def _record(found: Mapping[bytes, bytes]) -> Record | None:
-    """None for nothing, and for what is not of our making: the other copy then repairs it."""
+def _record(found: dict[bytes, bytes], digest: str) -> Record | None:
+    """Takes what it is given apart. None for nothing, and for what is not of our making: the other
+    copy then repairs it."""
     if not found:
         return None
     try:
         return Record(
-            version=number(found[b"v"]),
-            expires_at=number(found[b"x"]),
-            user=found[b"u"].decode(),
-            direct=number(found[b"d"]),
-            fields={name: value for name, value in found.items() if len(name) > _META},
+            version=number(found.pop(b"v")),
+            expires_at=number(found.pop(b"x")),
+            user=found.pop(b"u").decode(),
+            direct=number(found.pop(b"d")),
+            fields=found,
         )
     except (KeyError, ValueError):
-        metrics.refused("malformed")
+        metrics.refused("malformed", digest=digest)
         return None
 
 

@@ -26,7 +26,7 @@ class Swept:
     copied: int = 0
     """Sessions whose copy was missing or behind."""
     taken_over: int = 0
-    """Entries of the journal, deletions too, and sessions of which the copy knew more."""
+    """Sessions that the journal had writes of, or of which the copy knew more."""
     buried: int = 0
     """Deletions that the other store had not heard of."""
 

@@ -66,12 +66,14 @@ for name, value in pairs({
 end
 redis.call('HSET', KEYS[1], unpack(written))
 redis.call('PEXPIREAT', KEYS[1], expiry)
-redis.call('ZADD', KEYS[2], expiry, ARGV[1])
+-- The full minute after the expiry, as in save.lua.
+local ends = expiry - expiry % 60000 + 60000
+redis.call('ZADD', KEYS[2], ends, ARGV[1])
 if user ~= '' then
   local index = ARGV[6] .. user
-  redis.call('ZADD', index, expiry, ARGV[1])
-  if redis.call('PEXPIREAT', index, expiry, 'GT') == 0 and redis.call('PTTL', index) == -1 then
-    redis.call('PEXPIREAT', index, expiry)
+  redis.call('ZADD', index, ends, ARGV[1])
+  if redis.call('PEXPIREAT', index, ends, 'GT') == 0 and redis.call('PTTL', index) == -1 then
+    redis.call('PEXPIREAT', index, ends)
   end
 end
 return {kept and 'MERGED' or 'TAKEN_OVER', redis.call('HGETALL', KEYS[1])}

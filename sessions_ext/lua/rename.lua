@@ -30,12 +30,14 @@ local written = {'v', ARGV[4], 'x', ARGV[5], 'u', ARGV[8], 'd', ARGV[9]}
 for i = 10, #ARGV do written[#written + 1] = ARGV[i] end
 redis.call('HSET', KEYS[4], unpack(written))
 redis.call('PEXPIREAT', KEYS[4], ARGV[5])
-redis.call('ZADD', KEYS[2], ARGV[5], ARGV[2])
+-- The full minute after the expiry, as in save.lua.
+local ends = ARGV[5] - ARGV[5] % 60000 + 60000
+redis.call('ZADD', KEYS[2], ends, ARGV[2])
 if ARGV[8] ~= '' then
   local index = ARGV[7] .. ARGV[8]
-  redis.call('ZADD', index, ARGV[5], ARGV[2])
-  if redis.call('PEXPIREAT', index, ARGV[5], 'GT') == 0 and redis.call('PTTL', index) == -1 then
-    redis.call('PEXPIREAT', index, ARGV[5])
+  redis.call('ZADD', index, ends, ARGV[2])
+  if redis.call('PEXPIREAT', index, ends, 'GT') == 0 and redis.call('PTTL', index) == -1 then
+    redis.call('PEXPIREAT', index, ends)
   end
 end
 return {'SAVED', ARGV[4]}

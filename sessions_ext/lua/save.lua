@@ -8,7 +8,7 @@ if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return {'GONE'} end
 
 -- What is not of our making is not there: the other copy then takes its place (absorb.lua).
 -- Where there is no hash the answer is an error, which holds neither.
-local held = redis.pcall('HMGET', KEYS[1], 'v', 'u')
+local held = redis.pcall('HMGET', KEYS[1], 'v', 'u', 'x')
 local stored, former = tonumber(held[1]), held[2]
 if stored and not (stored >= 0 and stored < 2 ^ 47) then stored = nil end
 
@@ -31,15 +31,24 @@ redis.call('HSET', KEYS[1], 'v', text, 'x', expiry, 'u', user, unpack(ARGV, 10, 
 if create then redis.call('HSET', KEYS[1], 'd', ARGV[8]) end
 for i = values + 1, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
 redis.call('PEXPIREAT', KEYS[1], expiry)
-redis.call('ZADD', KEYS[2], expiry, ARGV[1])
-if former and former ~= '' and former ~= user then
-  redis.call('ZREM', ARGV[6] .. former, ARGV[1])
+
+-- Indexes are told of the full minute after the expiry, so few saves have to tell them.
+local function minute(moment)
+  local value = tonumber(moment) or 0
+  return value - value % 60000 + 60000
 end
-if user ~= '' then
-  local index = ARGV[6] .. user
-  redis.call('ZADD', index, expiry, ARGV[1])
-  if redis.call('PEXPIREAT', index, expiry, 'GT') == 0 and redis.call('PTTL', index) == -1 then
-    redis.call('PEXPIREAT', index, expiry)
+local ends = minute(expiry)
+if former ~= user or minute(held[3]) ~= ends then
+  redis.call('ZADD', KEYS[2], ends, ARGV[1])
+  if former and former ~= '' and former ~= user then
+    redis.call('ZREM', ARGV[6] .. former, ARGV[1])
+  end
+  if user ~= '' then
+    local index = ARGV[6] .. user
+    redis.call('ZADD', index, ends, ARGV[1])
+    if redis.call('PEXPIREAT', index, ends, 'GT') == 0 and redis.call('PTTL', index) == -1 then
+      redis.call('PEXPIREAT', index, ends)
+    end
   end
 end
 

@@ -117,6 +117,22 @@ def test_an_id_of_ours_with_a_forged_version_is_asked_for_as_without(shopper: Cl
     assert asks(lambda: shopper.get("/cart/")) == (["HGETALL"], [])
 
 
+def test_indexes_know_of_a_session_as_long_as_it_lives(shopper: Client) -> None:
+    """A save tells them only where that changes the minute."""
+    key = key_of(shopper)
+    digest, user = keys.digest_of(key), keys.pseudonym_of(SessionStore(key)["_auth_user_id"])
+    indexes = (redis_store.live_key(), redis_store.user_key(user))
+
+    for age in (3600, 3600, 7200, 1800, 60, 86400):
+        session = SessionStore(key)
+        session.set_expiry(age)
+        session.save()
+        for index in indexes:
+            score: Any = conf.redis().zscore(index, digest)
+            assert 0 < score - session.expires_at <= MINUTE * 1000
+        assert conf.redis().pexpiretime(indexes[1]) >= score
+
+
 # --- Activity ------------------------------------------------------------------------------------
 
 

@@ -184,7 +184,9 @@ def test_djangos_engine_takes_redis_gone_for_an_empty_session(nobody_answers: No
     assert DjangoCacheStore("a" * 32).load() == {}
 
 
-def test_a_shopper_with_a_session_is_told_to_come_back(nobody_answers: None) -> None:
+def test_a_shopper_with_a_session_is_told_to_come_back(
+    nobody_answers: None, caplog: pytest.LogCaptureFixture
+) -> None:
     client = Client(raise_request_exception=False)
     client.cookies[settings.SESSION_COOKIE_NAME] = keys.new_id()
 
@@ -193,6 +195,8 @@ def test_a_shopper_with_a_session_is_told_to_come_back(nobody_answers: None) -> 
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
     assert settings.SESSION_COOKIE_NAME not in response.cookies  # the session is kept
+    (line,) = [record for record in caplog.records if record.name == "django.request"]
+    assert (line.getMessage(), line.exc_info) == ("Service Unavailable: /cart/", None)
 
 
 def test_api_is_told_to_come_back_in_its_own_format(nobody_answers: None) -> None:

@@ -5,10 +5,12 @@ import secrets
 import time
 import tracemalloc
 import zlib
+from contextlib import suppress
 from typing import Any, Final
 
 import pytest
 from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import UpdateError
 from django.test import Client, override_settings
 from hypothesis import given
 from hypothesis import settings as examples
@@ -208,6 +210,75 @@ def test_a_damaged_decisive_attribute_refuses_the_session() -> None:
 
     assert dict(session.items()) == {}
     assert session.session_key is None
+
+
+@pytest.mark.parametrize("attribute", sorted(conf.security_attributes))
+def test_all_that_decide_are_opened_before_one_of_them_is_seen(attribute: str) -> None:
+    """Whichever is damaged, and whatever was looked at before."""
+    key = stored(currency="JPY", **dict.fromkeys(conf.security_attributes, "7"))
+    damage(key, attribute)
+
+    session = SessionStore(key)
+
+    assert session.get("currency") == "JPY"  # nobody is let in by that
+    assert [session.get(name) for name in conf.security_attributes] == [None] * 4
+    assert (session.session_key, dict(session.items())) == (None, {})
+
+
+def test_a_change_of_a_session_that_is_to_be_refused_makes_another() -> None:
+    key = stored(cart="c-1", **{SESSION_KEY: "7"})
+    damage(key, SESSION_KEY)
+    before = redis_store.read(redis_primary(), keys.digest_of(key))
+
+    session = SessionStore(key)
+    session["cart"] = "c-2"
+    session.save()
+
+    assert session.session_key not in {None, key}
+    assert dict(SessionStore(session.session_key).items()) == {"cart": "c-2"}
+    assert redis_store.read(redis_primary(), keys.digest_of(key)) == before
+
+
+def test_a_change_in_place_of_a_session_that_is_to_be_refused_interrupts() -> None:
+    key = stored(orders=["AP-1"], **{SESSION_KEY: "7"})
+    damage(key, SESSION_KEY)
+    before = redis_store.read(redis_primary(), keys.digest_of(key))
+
+    session = SessionStore(key)
+    session["orders"].append("AP-2")
+    with pytest.raises(UpdateError):
+        session.save()
+
+    assert redis_store.read(redis_primary(), keys.digest_of(key)) == before
+
+
+def test_a_session_that_is_to_be_refused_is_not_renamed() -> None:
+    key = stored(cart="c-1", **{SESSION_KEY: "7"})
+    damage(key, SESSION_KEY)
+
+    session = SessionStore(key)
+    session.cycle_key()
+
+    assert dict(SessionStore(session.session_key).items()) == {}
+
+
+@pytest.mark.parametrize("attribute", ["cart", SESSION_KEY])
+def test_another_serialisers_value_is_absent_or_refuses(attribute: str) -> None:
+    """Also where it is met in the middle of a rename."""
+    key = stored(cart="c-1", **{SESSION_KEY: "7"})
+    session = SessionStore(key)
+    assert len(session.keys()) == 2
+    digest, field = keys.digest_of(key), keys.field_of(key, attribute)
+    foreign = seal(digest=digest, field=field, stamp=2**46, name=attribute, value=b"\x80\x05.")
+    redis_primary().hset(redis_store.session_key(digest), field, foreign)
+    redis_primary().hincrby(redis_store.session_key(digest), "v", 1)
+
+    found = dict(SessionStore(key).items())
+    assert found == ({SESSION_KEY: "7"} if attribute == "cart" else {})
+    with suppress(UpdateError):
+        session.cycle_key()
+
+    assert SESSION_KEY not in session or attribute == "cart"
 
 
 @pytest.fixture

@@ -114,6 +114,17 @@ def test_write_noted_and_not_yet_made_stays_noted(monkeypatch: pytest.MonkeyPatc
     assert_both_hold_the_same(session)
 
 
+def test_sweep_counts_the_journals_writes_and_not_its_deletions() -> None:
+    written, ended = stored(cart="c-1"), stored(cart="c-2")
+    ended.delete()
+    assert sweep().taken_over == 0
+
+    with away(redis_gone):
+        change(written, currency="JPY")
+
+    assert sweep().taken_over == 1
+
+
 # --- An answer that was lost ---------------------------------------------------------------------
 
 
