@@ -18,9 +18,9 @@ from shop.money import EXPONENTS
 
 SELLABLE, BROKEN, DECLINED = "sellable", "broken", "declined"
 OUTCOMES: Final = (
-    (SELLABLE, _("It came back, and goes back on the shelf")),
-    (BROKEN, _("It came back, and cannot be sold again")),
-    (DECLINED, _("We do not take it back")),
+    (SELLABLE, _("Here, and on the shelf again")),
+    (BROKEN, _("Here, not to be sold again")),
+    (DECLINED, _("Not taken back")),
 )
 
 
@@ -88,7 +88,7 @@ class SettleForm(forms.Form):
 
     request = forms.UUIDField(widget=forms.HiddenInput())
     outcome = forms.ChoiceField(
-        label=_("What became of it"),
+        label=_("Outcome"),
         choices=OUTCOMES,
         widget=UnfoldAdminSelectWidget(choices=OUTCOMES),
     )
@@ -101,12 +101,12 @@ class SettleForm(forms.Form):
 
 
 class ResendForm(KeyedForm):
-    mail = forms.ChoiceField(label=_("Which mail"))
+    mail = forms.ChoiceField(label=_("Mail"))
 
     def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["mail"] = forms.ChoiceField(
-            label=_("Which mail"),
+            label=_("Mail"),
             choices=choices,
             widget=UnfoldAdminSelectWidget(choices=choices),
         )

@@ -20,7 +20,8 @@ class LineInline(PartOf, TabularInline[OrderLine, Order]):
         "name",
         "option_text",
         "quantity",
-        "whereabouts",
+        "shipped_quantity",
+        "returned_quantity",
         "price",
         "total",
     )
@@ -28,12 +29,6 @@ class LineInline(PartOf, TabularInline[OrderLine, Order]):
     @admin.display(description=_("options"))
     def option_text(self, line: OrderLine) -> str:
         return line.option_text or "–"
-
-    @admin.display(description=_("sent · back"))
-    def whereabouts(self, line: OrderLine) -> SafeString:
-        """`2 · 1`: of how many units have left, and how many of those came back."""
-        counts = f"{line.shipped_quantity} · {line.returned_quantity}"
-        return format_html('<span class="ap-number">{}</span>', counts)
 
     @admin.display(description=_("price"))
     def price(self, line: OrderLine) -> SafeString:

@@ -19,6 +19,7 @@ from orders.admin.inlines import HistoryInline, LineInline
 from orders.admin.labels import STATUS_COLOURS
 from orders.admin.page_views import page_urls, pages_for
 from orders.admin.steps import steps_of
+from orders.admin.whereabouts import goods_rows, money_rows, payments_of
 from orders.models import Order
 from shop.admin.base import SaveChanged
 
@@ -131,16 +132,13 @@ class OrderAdmin(SaveChanged, OrderColumns, OrderActions):
 
     def _whereabouts(self, request: HttpRequest, order: Order) -> dict[str, Any]:
         """Money and parcels of the order, and what this person may do with it."""
-        payments = list(order.payments.prefetch_related("refunds__actor"))
-        for refund in (refund for payment in payments for refund in payment.refunds.all()):
-            refund.payment = next(each for each in payments if each.pk == refund.payment_id)
+        payments = payments_of(order)
         steps = steps_of(order, payments)
         return {
             "steps": [step for step in steps if request.user.has_perm(step.permission)],
             "pages": pages_for(request, order),
-            "payments": payments,
-            "parcels": order.shipments.select_related("actor").prefetch_related("lines__line"),
-            "returns": order.returns.select_related("actor").prefetch_related("lines__line"),
+            "money_rows": list(money_rows(payments)),
+            "goods_rows": goods_rows(order),
         }
 
     def get_urls(self) -> Any:

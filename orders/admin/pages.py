@@ -63,6 +63,11 @@ class Page(ABC):
     def is_open(self) -> bool:
         """Whether there is something to do. Of an old form the service decides."""
 
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """What one has to know to fill in the form: names and values."""
+        return []
+
     @abstractmethod
     def form(self, data: Any = None) -> forms.Form: ...
 
@@ -138,6 +143,12 @@ class RefundPage(Page):
         paid = self.payment
         return paid is not None and paid.refunded_amount < paid.amount
 
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        payment = cast(Payment, self.payment)
+        left = Money(payment.amount - payment.refunded_amount, payment.currency)
+        return [(_("Paid"), str(payment.money)), (_("Left of it"), str(left))]
+
     def form(self, data: Any = None) -> RefundForm:
         if self.payment is None:
             raise NothingCaptured
@@ -146,7 +157,7 @@ class RefundPage(Page):
     def summary(self, form: RefundForm) -> list[tuple[str, str]]:
         payment = cast(Payment, self.payment)
         return [
-            (_("Sent back"), str(Money(form.minor_units, payment.currency))),
+            (_("Goes back"), str(Money(form.minor_units, payment.currency))),
             (_("Of"), str(payment.money)),
             (_("Paid by"), self.order.get_payment_method_display()),
             (_("Why"), form.cleaned_data["reason"]),
@@ -183,7 +194,7 @@ REFUND_LEVELS: Final = {
 class SettlePage(Page):
     name = "settle"
     label = gettext_lazy("Settle the return…")
-    heading = gettext_lazy("What became of the return?")
+    heading = gettext_lazy("Settle the return")
     question = gettext_lazy("Settle the return like this?")
     answer = gettext_lazy("Yes, settle it")
     consequence = gettext_lazy(
@@ -198,18 +209,18 @@ class SettlePage(Page):
     def is_open(self) -> bool:
         return self.request is not None
 
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        return _told_of(self.request) if self.request else []
+
     def form(self, data: Any = None) -> SettleForm:
         return SettleForm(data, initial={"request": self.request and self.request.pk})
 
     def summary(self, form: SettleForm) -> list[tuple[str, str]]:
-        request = self._find(form)
-        lines = request.lines.select_related("line")
-        rows = [(f"{each.line.name} ({each.line.sku})", f"× {each.quantity}") for each in lines]
         outcome = dict(form.fields["outcome"].choices)[form.cleaned_data["outcome"]]  # type: ignore[attr-defined]
         return [
-            *rows,
-            (_("The shopper's reason"), request.reason),
-            (_("What became of it"), str(outcome)),
+            *_told_of(self._find(form)),
+            (_("Outcome"), str(outcome)),
             (_("What you tell the shopper"), form.cleaned_data["answer"] or "–"),
         ]
 
@@ -229,6 +240,12 @@ class SettlePage(Page):
         if found is None:  # a form that somebody wrote themselves
             raise WrongStatus(self.order.number, self.order.status, "returned")
         return found
+
+
+def _told_of(request: Return) -> list[tuple[str, str]]:
+    lines = request.lines.select_related("line")
+    rows = [(f"{each.line.name} ({each.line.sku})", f"× {each.quantity}") for each in lines]
+    return [*rows, (_("The shopper's reason"), request.reason)]
 
 
 SETTLED_TOLD: Final[dict[str, Promise]] = {

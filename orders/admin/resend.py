@@ -20,7 +20,7 @@ from shop.models import Customer
 class ResendPage(Page):
     name = "resend"
     label = gettext_lazy("Send a mail again…")
-    heading = gettext_lazy("Which mail?")
+    heading = gettext_lazy("Send a mail again")
     question = gettext_lazy("Send this mail once more?")
     answer = gettext_lazy("Yes, send it")
     is_open = True
