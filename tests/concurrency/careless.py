@@ -55,9 +55,10 @@ def bypass_guard(replace: Replace) -> None:
 def key_per_attempt(replace: Replace) -> None:
     """The control: a gateway is asked under a new key whenever it is asked."""
     from orders.gateways import stripe  # noqa: PLC0415 (after the set-up)
+    from orders.gateways.base import PaymentAnswer  # noqa: PLC0415 (after the set-up)
     from orders.models import Payment  # noqa: PLC0415 (after the set-up)
 
-    def start(gateway: stripe.StripeGateway, payment: Payment) -> stripe.PaymentAnswer:
+    def start(gateway: stripe.StripeGateway, payment: Payment) -> PaymentAnswer:
         key: Any = {"idempotency_key": f"{payment.pk}:start:{payment.attempt}"}
         sessions = stripe.client().v1.checkout.sessions
         return stripe._answer(payment, sessions.create(stripe._session_wishes(payment), key))

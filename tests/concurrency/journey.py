@@ -77,7 +77,8 @@ class Journey:
         cookies: str = "",
     ) -> None:
         settings.ANYPORT_REGION = region
-        settings.MAILERS["default"]["OPTIONS"]["file_path"] = mailbox
+        mailer = {"BACKEND": "shop.mailbox.FileBackend", "OPTIONS": {"file_path": mailbox}}
+        settings.MAILERS = {"default": mailer}
         self.number = number
         """Of the order, as it was answered."""
         self._sku = sku
