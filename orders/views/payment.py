@@ -61,7 +61,8 @@ def paid(request: HttpRequest, number: str) -> HttpResponse:
 @require_POST
 def stripe_webhook(request: HttpRequest) -> HttpResponse:
     """400 for what Stripe did not send; 503 for what it should send again; else 200."""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST_EVENT:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length) > LARGEST_EVENT:
         return HttpResponse(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     try:
         gateway = cast(TellsEvents, get_gateway("stripe"))

@@ -69,6 +69,8 @@ class Screen:
   Shop    [bold]{plan.front}/[/]
   Admin   [bold]{plan.front}/admin/[/]
           {escape(plan.secrets.admin_email)} / {escape(plan.secrets.admin_password)}
+  Cards   [bold]{plan.stripe}/[/]
+          a Stripe of this machine, and what was charged there
   Logs    {escape(str(plan.logs))}
   Stop    Ctrl-C here, or `manage.py down` anywhere
 """
