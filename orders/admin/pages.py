@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final, cast
 
 from django import forms
 from django.contrib import messages
+from django.urls import reverse
 from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -57,6 +58,10 @@ class Page(ABC):
 
     def __init__(self, order: Order) -> None:
         self.order = order
+
+    @property
+    def url(self) -> str:
+        return reverse(f"admin:orders_order_{self.name}", args=[self.order.pk])
 
     @property
     @abstractmethod

@@ -368,7 +368,10 @@ def test_a_mail_that_the_order_never_called_for_is_not_sent(client: Client, orde
 
 
 def offered(client: Client, order: Order) -> list[str]:
-    context = client.get(url(order, "change")).context
+    page = client.get(url(order, "change"))
+    context = page.context
+    for each in context["pages"]:
+        assert f'href="{url(order, each.name)}"' in page.text
     return [each.name for each in (*context["steps"], *context["pages"])]
 
 
