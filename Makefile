@@ -1,6 +1,6 @@
 # Only Python 3 and make are assumed. uv is installed into .uv/ where it is missing.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format fresh messages pictures
+.PHONY: help run test check bench format fresh messages pictures
 
 # A uv on the PATH may be a version manager's shim that does not start: ask it.
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
@@ -25,6 +25,9 @@ check: .venv/.ready ## Format, lint, types, import arrows, migrations, templates
 	LOG_LEVEL=ERROR .venv/bin/python -W ignore manage.py makemigrations --check --dry-run
 	set -a && . ./tests/production.env && .venv/bin/python manage.py check --deploy --fail-level WARNING
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+bench: .venv/.ready ## Measure guest checkouts a second (make bench ARGS="--json")
+	@exec .venv/bin/python -m tests.concurrency.bench $(ARGS)
 
 format: .venv/.ready ## Put the code into the house's format
 	@.venv/bin/ruff format .
