@@ -32,7 +32,7 @@ LONGEST_FIRST = (
     "sessions_ext/test_resurrection.py",
     *OWN_STACK,
     "embedded/test_lifecycle.py",
-    "concurrency/test_idempotency_crash.py",
+    "concurrency/test_crash_boundaries.py",
     "faults/test_sessions_redis.py",
     "concurrency/test_stock_race.py",
     "embedded/test_front.py",
