@@ -270,28 +270,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer_page(self, name: str, body: str) -> None:
         form = {field: values[0] for field, values in parse_qs(body).items()}
-        problem = ""
         try:
             with self.server.stripe.store.transaction() as tx:
+                problem = sessions.act(tx, name, form)
                 session = sessions.current(tx, name)
-                is_open = session["status"] == "open"
-                if is_open and "bank" in form:
-                    sessions.answer_bank(tx, session, agrees=form["bank"] == "yes")
-                elif is_open and "card" in form:
-                    number = re.sub(r"[\s-]", "", form["card"])
-                    try:
-                        sessions.pay(tx, session, number)
-                    except sessions.WrongNumber:
-                        problem = "Your card number is incorrect."
-                session = sessions.current(tx, name)
-                intent = None
-                if session["payment_intent"]:
-                    intent = tx.get("payment_intent", session["payment_intent"])
+                intent = sessions.intent_of(tx, session)
         except Refused:
             self._send(404, "text/html", "<p>There is no such payment page.")
             return
         self.server.stripe.deliverer.wake()
-        if is_open and session["status"] == "complete":
+        if session["status"] == "complete" and form:
             address = session["success_url"].replace("{CHECKOUT_SESSION_ID}", name)
             self._send(303, "text/plain", "", Location=address)
         elif session["status"] == "open":

@@ -1,5 +1,6 @@
 """Checkout Sessions: https://docs.stripe.com/api/checkout/sessions"""
 
+import re
 import time
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,10 +16,6 @@ _LEEWAY = 60  # of clocks that differ
 _LEAST: Final = 50
 """The smallest charge in JPY, SGD and USD, in Stripe's units (docs.stripe.com/currencies)."""
 _CURRENCIES = ("twd", "jpy", "sgd", "usd", "eur", "hkd")
-
-
-class WrongNumber(Exception):
-    """No card has this number; nothing has changed."""
 
 
 def create_session(tx: Transaction, parameters: Parameters, origin: str) -> Document:
@@ -129,8 +126,8 @@ def expire_session(tx: Transaction, parameters: Parameters, name: str) -> Docume
 def _expire(tx: Transaction, session: Document, reason: str) -> Document:
     session |= {"status": "expired", "url": None}
     tx.put(session)
-    if session["payment_intent"]:
-        release_intent(tx, tx.get("payment_intent", session["payment_intent"]), reason)
+    if intent := intent_of(tx, session):
+        release_intent(tx, intent, reason)
     tx.emit("checkout.session.expired", session)
     return session
 
@@ -138,32 +135,50 @@ def _expire(tx: Transaction, session: Document, reason: str) -> Document:
 # --- What the shopper does on the hosted page ----------------------------------------------------
 
 
-def pay(tx: Transaction, session: Document, card: str) -> None:
-    """Pay an open session. Raises WrongNumber.
+def act(tx: Transaction, name: str, form: dict[str, str]) -> str:
+    """Do what the page's form asks for, on an open session; what is wrong with the form itself.
 
-    Afterwards it is complete, asks the card's owner, or is open still and says why.
+    Afterwards the session is complete, asks the card's owner, or is open still and its
+    PaymentIntent says why. Raises Refused for a session that does not exist.
     """
-    if not _is_card_number(card):
-        raise WrongNumber
-    if session["payment_intent"]:
-        intent = tx.get("payment_intent", session["payment_intent"])
-    else:
+    session = current(tx, name)
+    if session["status"] != "open":
+        return ""
+    if "bank" in form:
+        _answer_bank(tx, session, agrees=form["bank"] == "yes")
+    elif "card" in form:
+        number = re.sub(r"[\s-]", "", form["card"])
+        if not _is_card_number(number):
+            return "Your card number is incorrect."
+        _pay(tx, session, number)
+    return ""
+
+
+def intent_of(tx: Transaction, session: Document) -> Document | None:
+    """None until a card is tried."""
+    name = session["payment_intent"]
+    return tx.get("payment_intent", name) if name else None
+
+
+def _pay(tx: Transaction, session: Document, card: str) -> None:
+    intent = intent_of(tx, session)
+    if intent is None:
         intent = new_intent(tx, session)
         session["payment_intent"] = intent["id"]
         tx.put(session)
-    if card in ASKS_OWNER:
-        intent |= {"status": "requires_action", "_card": card, "last_payment_error": None}
-        intent["next_action"] = {"type": "use_stripe_sdk", "use_stripe_sdk": {}}
-        tx.put(intent)
-        tx.emit("payment_intent.requires_action", intent)
+    if card not in ASKS_OWNER:
+        _charge(tx, session, intent, card)
         return
-    _charge(tx, session, intent, card)
+    intent |= {"status": "requires_action", "_card": card, "last_payment_error": None}
+    intent["next_action"] = {"type": "use_stripe_sdk", "use_stripe_sdk": {}}
+    tx.put(intent)
+    tx.emit("payment_intent.requires_action", intent)
 
 
-def answer_bank(tx: Transaction, session: Document, *, agrees: bool) -> None:
+def _answer_bank(tx: Transaction, session: Document, *, agrees: bool) -> None:
     """What the card's owner answers to its bank."""
-    intent = tx.get("payment_intent", session["payment_intent"] or "")
-    if intent["status"] != "requires_action":
+    intent = intent_of(tx, session)
+    if intent is None or intent["status"] != "requires_action":
         return
     if agrees:
         _charge(tx, session, intent, intent["_card"])
