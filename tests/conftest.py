@@ -23,6 +23,7 @@ from tests.stack import Stack
 OWN_STACK = (
     "embedded/test_region_loss.py",
     "faults/test_bounded_waits.py",
+    "faults/test_primary_killed.py",
     "embedded/test_failover.py",
 )
 """Files that share the stack `own_stack`; the last one ends it."""

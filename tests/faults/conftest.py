@@ -1,4 +1,4 @@
-"""A stack that fault tests share: each of them leaves it whole."""
+"""A stack that the fault tests of sessions share: each of them leaves it whole."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.stack import Booted, Stack
 
 @pytest.fixture(scope="package")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    booted = Booted(tmp_path_factory.mktemp("faults") / "stack")
+    booted = Booted(tmp_path_factory.mktemp("sessions") / "stack")
     try:
         yield booted.wait_ready()
     finally:

@@ -255,12 +255,12 @@ def wait_whole(stack: Stack, writer: str) -> None:
     wait_until(lambda: stack.roles["postgres"] == writer, 30, "roles follow")
 
 
-def test_no_acknowledged_order_is_lost_with_the_primary(shop: Stack) -> None:
+def test_no_acknowledged_order_is_lost_with_the_primary(own_stack: Stack) -> None:
     """One standby was away for a while: which one is promoted matters."""
-    old, (behind, fresh) = shop.roles["postgres"], standbys_of(shop)
-    bases = [addresses["web"] for addresses in shop.regions.values()]
-    with stocked(shop.writer, SCARCE, PLENTY, PLENTY, PLENTY) as skus:
-        with shop.writer() as live:
+    old, (behind, fresh) = own_stack.roles["postgres"], standbys_of(own_stack)
+    bases = [addresses["web"] for addresses in own_stack.regions.values()]
+    with stocked(own_stack.writer, SCARCE, PLENTY, PLENTY, PLENTY) as skus:
+        with own_stack.writer() as live:
             since = last_movement(live)
         rush = Rush(bases, [Guest(cart) for cart in carts(skus[0], skus[1:])])
         rush.fill_carts()
@@ -268,17 +268,17 @@ def test_no_acknowledged_order_is_lost_with_the_primary(shop: Stack) -> None:
         with rush.going_on():
             rush.admit(2 * BEHIND_AFTER)
             rush.wait_for_answers(BEHIND_AFTER)
-            shop.stop_process("postgres", behind)
+            own_stack.stop_process("postgres", behind)
             rush.admit(KILLED_AFTER + 100)
             rush.wait_for_answers(KILLED_AFTER)
-            kill_postgres(shop, old)
+            kill_postgres(own_stack, old)
             before = rush.orders
             rush.admit(CHECKOUTS)
             rush.wait_for_refusals(IN_VAIN)
-            shop.start_process("postgres", behind)
-            chosen = furthest(shop, (behind, fresh))
-            lost_there = lost(shop, behind, before)
-            postgres_client.promote(shop.plan, chosen)
+            own_stack.start_process("postgres", behind)
+            chosen = furthest(own_stack, (behind, fresh))
+            lost_there = lost(own_stack, behind, before)
+            postgres_client.promote(own_stack.plan, chosen)
         asked_in_vain = rush.unsettled.copy()
         rush.come_back()
         rush.close()
@@ -290,8 +290,8 @@ def test_no_acknowledged_order_is_lost_with_the_primary(shop: Stack) -> None:
         assert chosen == fresh
         assert lost_there  # else the choice would prove nothing
         assert len(rush.answers) == CHECKOUTS
-        with shop.writer() as live:
-            assert live.info.port == shop.plan.port("postgres", fresh)
+        with own_stack.writer() as live:
+            assert live.info.port == own_stack.plan.port("postgres", fresh)
             everyone = [guest.email for guest in rush.guests]
             assert stored(live, everyone) == {
                 email: [order] for email, order in rush.orders.items()
@@ -301,36 +301,36 @@ def test_no_acknowledged_order_is_lost_with_the_primary(shop: Stack) -> None:
             assert kept_answers(live, keys) == keys
             assert_stock_is_exact(live, rush, skus, since)
             assert ledger(live, skus[0]) == (SCARCE, SCARCE)
-        wait_whole(shop, fresh)
-        wait_until(lambda: not lost(shop, old, rush.orders), WAIT, f"{old} shows every order")
+        wait_whole(own_stack, fresh)
+        wait_until(lambda: not lost(own_stack, old, rush.orders), WAIT, f"{old} shows every order")
 
 
-def test_orders_that_the_primary_alone_has_are_lost(shop: Stack) -> None:
+def test_orders_that_the_primary_alone_has_are_lost(own_stack: Stack) -> None:
     """The control: no commit waits for a standby, and the account tells what that costs."""
-    writer, standbys = shop.roles["postgres"], standbys_of(shop)
-    bases = [addresses["web"] for addresses in shop.regions.values()]
-    with stocked(shop.writer, PLENTY) as skus:
+    writer, standbys = own_stack.roles["postgres"], standbys_of(own_stack)
+    bases = [addresses["web"] for addresses in own_stack.regions.values()]
+    with stocked(own_stack.writer, PLENTY) as skus:
         rush = Rush(bases, [Guest({skus[0]: 1}) for _ in range(12)])
         rush.fill_carts()
-        set_synchronous(shop, writer, "SET synchronous_standby_names = ''")
+        set_synchronous(own_stack, writer, "SET synchronous_standby_names = ''")
         try:
             for region in standbys:
-                shop.stop_process("postgres", region)
+                own_stack.stop_process("postgres", region)
             with rush.going_on():
                 pass
-            kill_postgres(shop, writer)
+            kill_postgres(own_stack, writer)
             for region in standbys:
-                shop.start_process("postgres", region)
+                own_stack.start_process("postgres", region)
 
-            missing = lost(shop, furthest(shop, standbys), rush.orders)
+            missing = lost(own_stack, furthest(own_stack, standbys), rush.orders)
         finally:
             rush.close()
-            shop.start_process("postgres", writer)
-            set_synchronous(shop, writer, "RESET synchronous_standby_names")
-            wait_whole(shop, writer)
+            own_stack.start_process("postgres", writer)
+            set_synchronous(own_stack, writer, "RESET synchronous_standby_names")
+            wait_whole(own_stack, writer)
 
         assert missing == {guest.email for guest in rush.guests}
-        assert not lost(shop, writer, rush.orders)
+        assert not lost(own_stack, writer, rush.orders)
 
 
 def set_synchronous(stack: Stack, writer: str, what: str) -> None:
