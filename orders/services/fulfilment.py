@@ -46,6 +46,8 @@ def ship(
         return _same_parcel(parcel, order, units, tracking)
     if order.status not in allowed_origins(order, Status.FULFILLED):
         raise WrongStatus(order.number, order.status, Status.FULFILLED)
+    if 0 < order.total_amount == order.refunded_amount:  # on its way back, and the status follows it
+        raise WrongStatus(order.number, Status.REFUNDED, Status.FULFILLED)
     wanted = _check(units, {line.pk: line.open_quantity for line in lines.values()}, lines)
     parcel = Shipment.objects.create(pk=key, order=order, tracking=tracking, actor=actor)
     ShipmentLine.objects.bulk_create(
@@ -147,10 +149,10 @@ def _take_back(
 
 
 def _lock(order: Order) -> dict[int, OrderLine]:
-    """The order's lines by id, as they stay until the transaction ends; its status is fresh too."""
-    order.status = (
+    """The order's lines by id, as they stay until the transaction ends; its row is fresh too."""
+    order.status, order.refunded_amount = (
         Order.objects.select_for_update(no_key=True)
-        .values_list("status", flat=True)
+        .values_list("status", "refunded_amount")
         .get(pk=order.pk)
     )
     return {line.pk: line for line in OrderLine.objects.filter(order=order)}

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import F
 from pytest_django.fixtures import Settings
 
-from orders.errors import NothingCaptured, RefundTooLarge
+from orders.errors import NothingCaptured, RefundTooLarge, WrongStatus
 from orders.idempotency import KeyReused
 from orders.models import Order, OutboxMessage, Payment, Refund
 from orders.services import refunds
@@ -83,6 +83,20 @@ def test_an_order_that_left_is_refunded_without_its_stock(bank: Bank) -> None:
     stock = StockItem.objects.get()
     assert order.status == "refunded"
     assert (stock.on_hand, stock.allocated) == (3, 0)
+
+
+def test_an_order_whose_money_goes_back_does_not_leave(bank: Bank) -> None:
+    """Between the click and the gateway's answer it is paid by its status alone."""
+    order = place(make_product(stock=5).variants.get(), 2)
+    payment = make_captured(bank, order)
+    refund = ask_for(payment, payment.amount)
+
+    with pytest.raises(WrongStatus):
+        ship_rest(order=order, actor=None)
+
+    advance_refund(refund.pk)
+    stock = StockItem.objects.get()
+    assert (stock.on_hand, stock.allocated) == (5, 0)
 
 
 def test_money_that_came_by_bank_goes_back_by_hand() -> None:
