@@ -1,35 +1,49 @@
-"""A process that dies when it is told to, and journeys for it."""
+"""Processes that die when they are told to, and journeys for them."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.test import Client
 
+from shop.models import Customer
 from tests.card import Account
 from tests.concurrency.killed import Killer
-from tests.concurrency.rounds import SHOPPER, Rounds
-from tests.factories import make_product
+from tests.concurrency.rounds import Rounds
+from tests.factories import make_customer, make_product
 from tests.stack import Stack
 from tests.staff import boss, client_of
 
 
 @pytest.fixture(scope="package")
-def killer(django_db_setup: None) -> Iterator[Killer]:
-    with Killer.started(str(connection.settings_dict["NAME"])) as killer:
-        yield killer
+def mailbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("mail")
+
+
+@pytest.fixture(scope="package")
+def killers(django_db_setup: None, mailbox: Path) -> Iterator[list[Killer]]:
+    """Taiwan's and Tokyo's."""
+    database = str(connection.settings_dict["NAME"])
+    with Killer.started(database, mailbox) as taiwan, Killer.started(database, mailbox) as tokyo:
+        yield [taiwan, tokyo]
 
 
 @pytest.fixture
-def rounds(killer: Killer, stack: Stack, tmp_path: Path) -> Rounds:
-    cookies = client_of(boss()).cookies.items()
+def rounds(killers: list[Killer], mailbox: Path, stack: Stack) -> Rounds:
+    mei = make_customer()
+    sku = make_product(stock=1000).variants.get().sku
     rounds = Rounds(
-        killer,
-        Account(stack.plan.stripe, stack.plan.secrets.stripe_key),
-        sku=make_product(stock=1000).variants.get().sku,
-        staff="; ".join(f"{name}={morsel.value}" for name, morsel in cookies),
-        mail=tmp_path,
+        *killers,
+        account=Account(stack.plan.stripe, stack.plan.secrets.stripe_key),
+        mailbox=mailbox,
+        shared={"sku": sku, "staff": cookies_of(boss())},
+        customer={"customer": mei.pk, "cookies": cookies_of(mei)},
     )
-    if not killer.is_warm:
-        rounds.go(SHOPPER, at=None)
+    rounds.warm_up()
     return rounds
+
+
+def cookies_of(person: Customer) -> str:
+    client: Client = client_of(person)
+    return "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())

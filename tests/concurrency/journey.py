@@ -23,13 +23,17 @@ from django.test.client import ClientHandler
 from orders.gateways.stripe import client
 from orders.models import Payment, Refund
 from orders.outbox import relay, waiting
+from orders.services.checkout import OrderDetails, Shown, place_order
 from orders.services.payments import complete_open
 from orders.services.refunds import request_refund
 from regions.embedded.stripe.deliver import signature
+from shop.models import Customer, Variant
 from storage.clients import dynamodb
 from storage.redis import redis_local, redis_primary
 from tests.card import GOOD, Account
 from tests.concurrency import careless
+from tests.factories import make_cart
+from tests.orders.pages import TYPED
 from tests.orders.paying import pass_time
 from tests.orders.test_api import WANTED
 from tests.shop.test_api import send
@@ -37,7 +41,7 @@ from tests.stack import wait_until
 
 PART: Final = 370
 """Of the 1370 that the order costs. Stripe itself would refuse to send all of it back twice."""
-FEW: Final = 10
+FEW: Final = 30
 """Pages and events at Stripe, the newest first, among which those of this journey are."""
 MOST: Final = 1000
 SECONDS: Final = 20
@@ -62,26 +66,28 @@ def hang_up() -> None:
 
 
 class Journey:
-    """One shopper, who pays by card, and one of the staff, who sends money back."""
+    """One shopper, who pays by card, and one of the staff, who sends money back.
+
+    `cookies` and `staff` are theirs; a shopper without is a guest.
+    """
 
     def __init__(
         self,
         *,
         region: str,
-        mailbox: str,
         sku: str,
         email: str,
         keys: dict[str, str],
         staff: str,
+        customer: int = 0,
         number: str = "",
         cookies: str = "",
     ) -> None:
         settings.ANYPORT_REGION = region
-        mailer = {"BACKEND": "shop.mailbox.FileBackend", "OPTIONS": {"file_path": mailbox}}
-        settings.MAILERS = {"default": mailer}
         self.number = number
         """Of the order, as it was answered."""
         self._sku = sku
+        self._customer = customer
         self._email = email
         self._keys = keys
         self._shopper, self._staff = Client(), Client()
@@ -109,6 +115,16 @@ class Journey:
     def order(self) -> None:
         wanted = WANTED | {"email": self._email, "payment_method": "card"}
         self.number = self._insist(self._shopper, "/api/orders", wanted, "order").json()["number"]
+
+    def place(self) -> None:
+        """The same for a customer, with less ado."""
+        customer = Customer.objects.get(pk=self._customer)
+        cart = make_cart({Variant.objects.get(sku=self._sku): 1})
+        typed = TYPED | {"email": self._email, "payment_method": "card", "currency": "TWD"}
+        order = place_order(
+            cart=cart, customer=customer, details=OrderDetails(**typed), shown=Shown()
+        )
+        self.number = order.number
 
     def pay(self) -> None:
         path = f"/api/orders/{self.number}/payments"

@@ -3,7 +3,7 @@
 A step is a statement or COMMIT sent to PostgreSQL, a command to Redis, a request sent to Stripe,
 its reply, or a mail handed over. It is started as `python -m tests.concurrency.killed`, reads lists
 of errands, as JSON, a list a line, forks for each errand, and writes what became of the forks.
-They share nothing but `careless.together`: this process has no connections while it forks.
+They share nothing but `careless.together`: this process hangs up before it forks.
 """
 
 import gc
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import Barrier
+from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -38,14 +39,13 @@ class Killer:
     """The test's end of that process."""
 
     process: subprocess.Popen[str]
-    is_warm: bool = False
 
     @classmethod
     @contextmanager
-    def started(cls, database: str) -> Iterator[Self]:
+    def started(cls, database: str, mailbox: Path) -> Iterator[Self]:
         pipe = subprocess.PIPE
         with subprocess.Popen(
-            [sys.executable, "-m", "tests.concurrency.killed"],
+            [sys.executable, "-m", "tests.concurrency.killed", str(mailbox)],
             cwd=REPOSITORY,
             env=os.environ | {"DATABASE_NAME": database},
             stdin=pipe,
@@ -60,11 +60,10 @@ class Killer:
         """`journey` holds Journey's arguments, `acts` are names of its methods.
 
         `at` is the step after which the fork dies, counted in those acts that are `counted`; 0 lets
-        it live. None lets the killer itself walk, so that all forks find everything imported,
+        it live. None lets the process itself walk: its forks then find everything imported,
         compiled and cached. `careless` names the guard of tests/concurrency/careless.py to bypass.
         """
         (report,) = self.walk_at_once(errand)
-        self.is_warm |= errand["at"] is None
         return report
 
     def walk_at_once(self, *errands: dict[str, Any]) -> list[Report]:
@@ -81,11 +80,17 @@ class Killer:
 def main() -> None:
     django.setup()
     _prepare()
+    from tests.concurrency.journey import hang_up  # noqa: PLC0415 (after the set-up)
+
     for line in sys.stdin:
         errands = json.loads(line)
         if errands[0]["at"] is None:
-            reports = [_warm_up(errands[0])]
+            reports: list[Report] = []
+            _walk(errands[0], reports.append)
+            reports = [reports[-1] | {"signal": 0}]
         else:
+            hang_up()
+            gc.freeze()  # or the collector of each fork would copy it
             careless.together = Barrier(len(errands))  # the forks share it
             forks = [_fork(errand) for errand in errands]
             reports = [_wait(*fork) for fork in forks]
@@ -99,21 +104,11 @@ def _prepare() -> None:
     from orders import outbox  # noqa: PLC0415 (after the set-up)
 
     settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, "testserver"]
+    settings.MAILERS["default"]["OPTIONS"]["file_path"] = sys.argv[1]  # type: ignore[index]
     # No threads: they would not be in the forks.
     connection.settings_dict["OPTIONS"]["pool"] = False
     replace: Callable[[Any, str, Any], None] = setattr
     replace(outbox, "nudge_relay", lambda: None)
-
-
-def _warm_up(errand: dict[str, Any]) -> Report:
-    from tests.concurrency.journey import hang_up  # noqa: PLC0415 (after the set-up)
-
-    reports: list[Report] = []
-    _walk(errand, reports.append)
-    hang_up()
-    gc.collect()
-    gc.freeze()  # or the collector of each fork would copy it
-    return reports[-1] | {"signal": 0}
 
 
 def _fork(errand: dict[str, Any]) -> tuple[int, int]:

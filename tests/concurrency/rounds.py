@@ -4,6 +4,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from email import message_from_bytes
 from itertools import takewhile
 from pathlib import Path
 from signal import SIGKILL
@@ -14,9 +15,9 @@ from orders.models import Order, OrderStatusChange, Payment, Refund
 from shop.models import StockMovement
 from tests.card import Account
 from tests.concurrency.journey import PART
-from tests.concurrency.killed import Killer, Report
+from tests.concurrency.killed import Killer
 
-SHOPPER: Final = (
+GUEST: Final = (
     "fill_cart",
     "order",
     "pay",
@@ -27,9 +28,9 @@ SHOPPER: Final = (
     "relay",
 )
 """The shopper comes back from Stripe's page, Stripe tells of it too, staff send a part back."""
+CUSTOMER: Final = ("place", *GUEST[2:])
 JOBS: Final = (
-    "fill_cart",
-    "order",
+    "place",
     "an_hour_passes",
     "complete",
     "enter_card",
@@ -40,9 +41,10 @@ JOBS: Final = (
     "relay",
 )
 """Nobody comes back: the completer starts the payment, captures it, and sends all of it back."""
-PAID: Final = SHOPPER[:5]
+PAID: Final = CUSTOMER[:4]
 KILLED_IN: Final = {
-    SHOPPER: ("order", "pay", "come_back", "webhook", "refund", "relay"),
+    GUEST: ("order",),
+    CUSTOMER: ("pay", "come_back", "webhook", "refund", "relay"),
     JOBS: ("complete",),
 }
 ASKED_AGAIN_AT_ONCE: Final = ("order", "pay", "refund")
@@ -89,7 +91,7 @@ ALL_BACK: Final = Books(
     sent_back=Counter([TOTAL * CENTS]),
     mails=Counter(["confirmation", "refunded"]),
 )
-EXPECTED: Final = {SHOPPER: PART_BACK, JOBS: ALL_BACK}
+EXPECTED: Final = {GUEST: PART_BACK, CUSTOMER: PART_BACK, JOBS: ALL_BACK}
 
 
 @dataclass
@@ -104,72 +106,95 @@ class Round:
 
 @dataclass
 class Rounds:
-    killer: Killer
+    taiwan: Killer
+    tokyo: Killer
+    """Lives on, as a server does."""
     account: Account
-    sku: str
-    staff: str
-    mail: Path
+    mailbox: Path
+    shared: dict[str, Any]
+    """Of all journeys."""
+    customer: dict[str, Any]
     began: int = field(default_factory=lambda: int(time.time()))
 
-    def go(self, acts: tuple[str, ...], at: int | None = 0, careless: str = "") -> Round:
+    def go(
+        self,
+        acts: tuple[str, ...],
+        at: int = 0,
+        *,
+        counted: tuple[str, ...] | None = None,
+        careless: str = "",
+    ) -> Round:
         """Killed after step `at`, walked again in another region, and settled."""
-        journey = self._journey()
-        report = self._walk(journey, "taiwan", acts, at=at, careless=careless)
+        journey = self._journey(acts)
+        how = {"counted": KILLED_IN[acts] if counted is None else counted, "careless": careless}
+        report = self.taiwan.walk(journey=journey, acts=acts, at=at, **how)
         was_killed = report["signal"] == SIGKILL
         if was_killed:
+            journey |= report["known"] | {"region": "tokyo"}
             rest = acts_again(acts, report["place"])
-            self._walk(journey | report["known"], "tokyo", rest, careless=careless)
+            self.tokyo.walk(journey=journey, acts=rest, at=0 if careless else None, **how)
         return Round(journey["email"], acts, report["steps"], was_killed)
 
     def click_twice(self, act: str, *keys: UUID, careless: str = "") -> tuple[Round, list[int]]:
         """Two clerks at the same moment, in two regions, and what each was answered."""
-        journey = self._journey()
-        journey |= self._walk(journey, "taiwan", PAID)["known"]
+        journey = self._journey(PAID)
+        how: dict[str, Any] = {"counted": (), "careless": ""}
+        journey |= self.tokyo.walk(journey=journey, acts=PAID, at=None, **how)["known"]
         clicks = [
-            _errand(journey | {"keys": {"refund": str(key)}}, region, ("meet", act), careless)
+            {
+                "journey": journey | {"region": region, "keys": {"refund": str(key)}},
+                "acts": ("meet", act),
+                "counted": (),
+                "at": 0,
+                "careless": careless,
+            }
             for region, key in zip(("taiwan", "tokyo"), keys, strict=True)
         ]
-        answers = [report["answer"] for report in self.killer.walk_at_once(*clicks)]
-        self._walk(journey, "tokyo", ("settle",))
+        answers = [report["answer"] for report in self.taiwan.walk_at_once(*clicks)]
+        self.tokyo.walk(journey=journey, acts=("settle",), at=None, **how)
         return Round(journey["email"], PAID, [], was_killed=False), answers
 
-    def _journey(self) -> dict[str, Any]:
-        email = f"{uuid4()}@example.com"  # Stripe remembers those of other tests
-        return {
-            "mailbox": str(self.mail / email),
-            "sku": self.sku,
-            "email": email,
-            "keys": {act: str(uuid4()) for act in ("order", "pay", "refund")},
-            "staff": self.staff,
-        }
+    def warm_up(self) -> None:
+        for process, acts in ((self.taiwan, GUEST), (self.tokyo, CUSTOMER)):
+            process.walk(journey=self._journey(acts), acts=acts, at=None, counted=(), careless="")
 
-    def _walk(
-        self,
-        journey: dict[str, Any],
-        region: str,
-        acts: tuple[str, ...],
-        *,
-        at: int | None = 0,
-        careless: str = "",
-    ) -> Report:
-        return self.killer.walk(**_errand(journey, region, acts, careless) | {"at": at})
+    def _journey(self, acts: tuple[str, ...]) -> dict[str, Any]:
+        return {
+            "region": "taiwan",
+            "email": f"{uuid4()}@example.com",  # Stripe remembers those of other tests
+            "keys": {act: str(uuid4()) for act in ("order", "pay", "refund")},
+            **self.shared,
+            **({} if acts[0] == "fill_cart" else self.customer),
+        }
 
     def books(self, rounds: Iterable[Round]) -> list[Books]:
         v1 = self.account.v1
         pages, charges, refunds = map(
             self._by_payment, (v1.checkout.sessions, v1.charges, v1.refunds)
         )
-        return [self._books(each.email, pages, charges, refunds) for each in rounds]
+        mails = self._mails()
+        return [self._books(each.email, mails, pages, charges, refunds) for each in rounds]
+
+    def _mails(self) -> dict[str, Counter[str]]:
+        """By recipient: how many of each template."""
+        found: dict[str, Counter[str]] = defaultdict(Counter)
+        for file in self.mailbox.glob("*.eml"):
+            message = message_from_bytes(file.read_bytes())
+            found[str(message["To"])][file.name.split(".")[1]] += 1
+        return found
 
     def _by_payment(self, service: Any) -> dict[str, list[Any]]:
         """What Stripe has of each payment of these rounds."""
         found = defaultdict(list)
         newest_first = service.list({"limit": 100}).auto_paging_iter()
         for one in takewhile(lambda one: one.created >= self.began, newest_first):
-            found[one.metadata["payment"]].append(one)
+            if "payment" in one.metadata:
+                found[one.metadata["payment"]].append(one)
         return found
 
-    def _books(self, email: str, *at_stripe: dict[str, list[Any]]) -> Books:
+    def _books(
+        self, email: str, mails: dict[str, Counter[str]], *at_stripe: dict[str, list[Any]]
+    ) -> Books:
         orders = Order.objects.filter(email=email)
         numbers = [order.number for order in orders]
         payments = Payment.objects.filter(order__email=email)
@@ -193,20 +218,8 @@ class Rounds:
                 for one in charges
             ),
             sent_back=Counter(one.amount for one in refunds),
-            mails=Counter(file.name.split(".")[1] for file in (self.mail / email).glob("*.eml")),
+            mails=mails[email],
         )
-
-
-def _errand(
-    journey: dict[str, Any], region: str, acts: tuple[str, ...], careless: str
-) -> dict[str, Any]:
-    return {
-        "journey": journey | {"region": region},
-        "acts": acts,
-        "counted": KILLED_IN.get(acts, ()),
-        "at": 0,
-        "careless": careless,
-    }
 
 
 def counted(rows: Any, *fields: str) -> Counter[Any]:

@@ -12,7 +12,7 @@ import pytest
 
 from orders.models import Order
 from tests.concurrency.journey import PART
-from tests.concurrency.rounds import CENTS, EXPECTED, KILLED_IN, PART_BACK, SHOPPER, Round, Rounds
+from tests.concurrency.rounds import CENTS, EXPECTED, GUEST, KILLED_IN, PART_BACK, Round, Rounds
 from tests.orders.life import books_are_right
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -91,10 +91,10 @@ def test_the_count_shows_what_a_crash_does_without_the_guard(
     rounds: Rounds, careless: str, killed_after: str, wrong: dict[str, Any]
 ) -> None:
     """The controls: one guard is bypassed in every process. Nothing shows until one dies."""
-    lived = rounds.go(SHOPPER, careless=careless)
+    lived = rounds.go(GUEST, counted=GUEST, careless=careless)
     at = lived.steps.index(killed_after) + 1
 
-    killed = rounds.go(SHOPPER, at, careless)
+    killed = rounds.go(GUEST, at, counted=GUEST, careless=careless)
 
     before, after = rounds.books([lived, killed])
     assert before == PART_BACK
