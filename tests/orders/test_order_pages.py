@@ -179,7 +179,7 @@ def test_order_asks_as_often_for_three_lines(
     remember(client, order)
     client.get(order.get_absolute_url())
 
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         client.get(order.get_absolute_url())
 
 
