@@ -405,8 +405,8 @@ class Shop(RuleBasedStateMachine):
 
 
 EXAMPLES = examples(
-    max_examples=25,
-    stateful_step_count=25,
+    max_examples=20,
+    stateful_step_count=22,
     deadline=None,
     database=None,
     derandomize="CI" in os.environ,

@@ -9,6 +9,7 @@ from orders.idempotency import KeyReused
 from orders.models import Order, Return
 from orders.queries import order_steps
 from orders.services.fulfilment import request_return, settle_return, ship_rest
+from orders.services.refunds import advance_refund, request_refund
 from orders.services.status import change_status
 from shop.models import StockMovement, Variant
 from tests.factories import make_customer
@@ -154,3 +155,25 @@ def test_a_return_read_before_it_is_written_is_taken_in_twice(
         settle_return(request=copy, received=True, restock=True)
 
     assert stock(variant) == (9, 0)  # one unit left the shopper, two came back
+
+
+# --- What the shopper sees of the money ---------------------------------------------------------
+
+
+def send_back(order: Order, amount: int) -> None:
+    refund = request_refund(
+        payment=order.payments.get(), amount=amount, reason="x", actor=None, key=uuid4()
+    )
+    advance_refund(refund.pk)
+
+
+def test_each_sum_sent_back_is_a_step_and_the_last_one_ends_the_order(order: Order) -> None:
+    send_back(order, 90)
+    partly = order_steps(order)
+    send_back(order, order.total_amount - 90)
+    order.refresh_from_db()
+    ended = order_steps(order)
+
+    assert [str(step.label) for step in partly][-2:] == ["On its way", "NT$90 sent back"]
+    assert [str(step.label) for step in ended][-2:] == ["NT$90 sent back", "Refunded"]
+    assert [step.is_current for step in ended][-2:] == [False, True]
