@@ -22,19 +22,21 @@ def mailbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def killers(django_db_setup: None, mailbox: Path) -> Iterator[list[Killer]]:
+def killers(django_db_setup: None, mailbox: Path) -> Iterator[tuple[Killer, Killer]]:
     """Taiwan's and Tokyo's."""
     database = str(connection.settings_dict["NAME"])
     with Killer.started(database, mailbox) as taiwan, Killer.started(database, mailbox) as tokyo:
-        yield [taiwan, tokyo]
+        yield taiwan, tokyo
 
 
 @pytest.fixture
-def rounds(killers: list[Killer], mailbox: Path, stack: Stack) -> Rounds:
+def rounds(killers: tuple[Killer, Killer], mailbox: Path, stack: Stack) -> Rounds:
+    taiwan, tokyo = killers
     mei = make_customer()
     sku = make_product(stock=1000).variants.get().sku
     rounds = Rounds(
-        *killers,
+        taiwan,
+        tokyo,
         account=Account(stack.plan.stripe, stack.plan.secrets.stripe_key),
         mailbox=mailbox,
         shared={"sku": sku, "staff": cookies_of(boss())},
