@@ -46,7 +46,7 @@ def ship(
         return _same_parcel(parcel, order, units, tracking)
     if order.status not in allowed_origins(order, Status.FULFILLED):
         raise WrongStatus(order.number, order.status, Status.FULFILLED)
-    if 0 < order.total_amount == order.refunded_amount:  # on its way back, and the status follows it
+    if 0 < order.total_amount == order.refunded_amount:  # the money is on its way back
         raise WrongStatus(order.number, Status.REFUNDED, Status.FULFILLED)
     wanted = _check(units, {line.pk: line.open_quantity for line in lines.values()}, lines)
     parcel = Shipment.objects.create(pk=key, order=order, tracking=tracking, actor=actor)
