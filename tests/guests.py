@@ -1,6 +1,5 @@
 """Guests of the JSON API: a cart each, and one order however often they send it."""
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
@@ -8,7 +7,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.shopper import new_email
+from tests.shopper import NO_TLS, new_email
 
 ADDRESS: Final = {
     "line1": "12 Harbour Road",
@@ -16,8 +15,6 @@ ADDRESS: Final = {
     "postcode": "202",
     "country": "TW",
 }
-NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Shared by all: to load the world's certificates takes a client 50 ms, and none is ever used."""
 
 
 @dataclass

@@ -20,6 +20,7 @@ from regions.embedded.ports import FREE_RANGE, LOOPBACK, RANGE_VARIABLE, accepts
 from regions.embedded.probes import valkey_is_ready
 from regions.embedded.processes import dies_with_parent
 from regions.embedded.supervise import Supervisor
+from tests.shopper import NO_TLS
 
 READY_TIMEOUT = 300.0  # seconds; an idle machine takes 20, a busy one ten times as long
 STOP_TIMEOUT = 60.0
@@ -163,7 +164,7 @@ class Stack:
 
     def answers(self, url: str) -> bool:
         try:
-            return httpx.get(url, timeout=2).status_code == 200
+            return httpx.get(url, verify=NO_TLS, timeout=2).status_code == 200
         except httpx.HTTPError:
             return False
 

@@ -14,8 +14,8 @@ from uuid import uuid4
 
 import httpx
 
-from tests.guests import ADDRESS, NO_TLS, must_ask_again
-from tests.shopper import new_email
+from tests.guests import ADDRESS, must_ask_again
+from tests.shopper import NO_TLS, new_email
 
 
 @dataclass(frozen=True)
