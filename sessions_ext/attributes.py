@@ -78,6 +78,8 @@ class Attributes(MutableMapping[str, Any]):
         self._values: dict[str, Any] = {}
         self._raw: dict[str, bytes] = {}
         """What is stored, of the attributes that were opened."""
+        self._texts: dict[str, str] = {}
+        """Of these the texts, which cannot have changed while they are the same object."""
         self._is_decided = False
 
     def decide(self) -> None:
@@ -140,6 +142,8 @@ class Attributes(MutableMapping[str, Any]):
         """What is new or different from what is stored, serialised; and what was removed."""
         changed = {}
         for name, value in self._values.items():
+            if value is self._texts.get(name, self):
+                continue
             raw = self._codec.dumps(value)
             if self._raw.get(name) != raw:
                 changed[name] = raw
@@ -149,14 +153,17 @@ class Attributes(MutableMapping[str, Any]):
         """The changes are stored now, under this id."""
         self._name(session_id)
         self._raw |= changed
+        for name in changed:
+            self._texts.pop(name, None)
         for name in removed:
             self._raw.pop(name, None)
+            self._texts.pop(name, None)
 
     def moved(self, session_id: str, raw: dict[str, bytes]) -> None:
         """All of it is stored under another id now; `raw` is how."""
         self._open_all()  # while its fields can still be told by the former id
         self._name(session_id)
-        self._raw = raw
+        self._raw, self._texts = raw, {}
 
     def take_over(self, fields: Mapping[bytes, bytes]) -> None:
         """What another request has stored meanwhile, where this one has not changed the same."""
@@ -196,7 +203,10 @@ class Attributes(MutableMapping[str, Any]):
         opened = self._unseal(field, sealed)
         if opened is None:
             return False
-        name, self._raw[name], self._values[name] = opened
+        name, raw, value = opened
+        self._raw[name], self._values[name] = raw, value
+        if type(value) is str:
+            self._texts[name] = value
         return True
 
     def _unseal(self, field: bytes, sealed: bytes) -> tuple[str, bytes, Any] | None:
@@ -214,7 +224,7 @@ class Attributes(MutableMapping[str, Any]):
         metrics.refused(reason, digest=self._digest)
         decisive = {keys.field_of(self._session_id, name) for name in conf.security_attributes}
         if field in decisive and self._owner is not None:
-            self._sealed, self._values, self._raw = {}, {}, {}
+            self._sealed, self._values, self._raw, self._texts = {}, {}, {}, {}
             if owner := self._owner():
                 owner.refuse()
 

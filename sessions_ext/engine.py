@@ -232,7 +232,7 @@ class SessionStore(SessionBase):
         An age that slides is lengthened, as activity is not written each time. A moment, and an
         age too short for that, is meant as it is said.
         """
-        expiry = content.get(EXPIRY)
+        expiry = content[EXPIRY] if EXPIRY in content else None  # noqa: SIM401 (`get` raises inside)
         age = self.get_expiry_age(expiry=expiry)
         if not expiry or (isinstance(expiry, int) and expiry > conf.margin):
             age += conf.margin

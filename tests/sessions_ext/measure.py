@@ -4,8 +4,9 @@
 directory, prints the figures for docs/benchmarks.md, and stops it.
 
 A machine has other work, and its clock changes. So the engines take turns, forwards and backwards,
-in blocks that are shorter than a scheduler's slice, and of each engine's blocks the fastest tenth
-counts: what they need, if nobody is in the way, on the clock and of this process on a processor.
+in blocks that are shorter than a scheduler's slice, and of each engine's blocks the fastest
+hundredth counts: what it needs if nobody is in the way, on the clock and of this process on a
+processor.
 """
 
 import os
@@ -25,7 +26,7 @@ TURNS: Final = 300
 BLOCKS: Final = 2
 """In a turn."""
 CALLS: Final = 5
-"""In a block."""
+"""In a block; of requests twice as many, so that one of them changes something."""
 WARM: Final = 3
 """Calls before a turn: settings and caches are as in a process that has served a while."""
 SLOW: Final = 9
@@ -180,18 +181,19 @@ def _measure(action: str, subjects: dict[str, Subject]) -> dict[str, list[Cost]]
         for engine in sorted(subjects, key=ENGINES.index, reverse=bool(turn % 2)):
             if engine != OURS or turn % SLOW == 0:
                 with subjects[engine].settings():
-                    found[engine] += _times(getattr(subjects[engine], action))
+                    calls = EVERY if action == "request" else CALLS
+                    found[engine] += _times(getattr(subjects[engine], action), calls)
     return found
 
 
-def _times(call: Callable[[], None]) -> Iterator[Cost]:
+def _times(call: Callable[[], None], calls: int) -> Iterator[Cost]:
     for _ in range(WARM):
         call()
     for _ in range(BLOCKS):
         wall, cpu = time.perf_counter(), time.process_time()
-        for _ in range(CALLS):
+        for _ in range(calls):
             call()
-        each = 1e6 / CALLS
+        each = 1e6 / calls
         yield (time.perf_counter() - wall) * each, (time.process_time() - cpu) * each
 
 
@@ -211,7 +213,7 @@ def _print(
 
 def _compared(mine: list[Cost], plain: list[Cost]) -> str:
     def undisturbed(costs: list[Cost], kind: int) -> float:
-        return sorted(cost[kind] for cost in costs)[len(costs) // 10]
+        return sorted(cost[kind] for cost in costs)[len(costs) // 100]
 
     clock, cpu = (undisturbed(mine, kind) / undisturbed(plain, kind) for kind in (0, 1))
     return f"{undisturbed(mine, 0):.0f} ({clock:.2f}, {cpu:.2f})"

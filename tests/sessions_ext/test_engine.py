@@ -171,6 +171,23 @@ def test_a_session_that_the_second_store_could_not_hold_is_refused() -> None:
     assert dict(again(session).items()) == {"cart": "c-1"}
 
 
+def test_a_text_that_is_changed_and_changed_back_is_stored_each_time() -> None:
+    """Texts are told to be unchanged by being the same object."""
+    session = again(stored_session(currency="JPY"))
+    former = session["currency"]
+
+    for value in ("SGD", former, "SGD"):
+        session["currency"] = value
+        session.save()
+        assert again(session)["currency"] == value
+    del session["currency"]
+    session.save()
+    session["currency"] = former
+    session.save()
+
+    assert again(session)["currency"] == "JPY"
+
+
 # --- Neither store answers --------------------------------------------------------------------
 
 
