@@ -65,7 +65,7 @@ def mail_of(order: Order, template: str, *, about: str = "", **context: Any) -> 
 def queue_again(message: OutboxMessage, *, key: UUID) -> None:
     """Tell the shopper once more, in the caller's transaction. The same `key` is the same mail.
 
-    It is another message to their mail server, which would drop a copy of the first.
+    It is another message to their mail server, which may drop a copy of the first.
     """
     original = message.key.partition(AGAIN)[0]
     enqueue(
