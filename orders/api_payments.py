@@ -24,7 +24,7 @@ from orders.gateways import BY_HAND, gateway_of, method_of
 from orders.keyed import IdempotencyKey, keyed
 from orders.models import Order, Payment, Refund
 from orders.numbers import read_number
-from orders.queries import look_up_order
+from orders.queries import look_up_order, may_change
 from orders.services.payments import advance, open_payment
 from orders.services.refunds import advance_refund, request_refund
 from shop.api import Text
@@ -88,11 +88,13 @@ def create_payment(
     email: Query[Text] = "",
 ) -> HttpResponse:
     """For whoever placed the order; others add `?email=`. An order has one payment at a time: the
-    one that is open is answered again. Send the shopper to `action_url`.
+    one that is open is answered again. Send the shopper to `action_url`. Another method than the
+    order's own is chosen by whoever placed it.
     """
     order = _order(request, number, email=email)
     with keyed(request, key, wanted) as attempt:
         if not attempt.answer:
+            _check_method(request, order, wanted.method)
             payment = open_payment(order=order, gateway=gateway_of(wanted.method))
             attempt.answer = _answer(order, "payments", payment_out(payment))
     if attempt.outcome == "done":
@@ -199,6 +201,14 @@ def _order(request: HttpRequest, number: str, *, email: str = "") -> Order:
     if order is None:
         raise Http404
     return order
+
+
+def _check_method(request: HttpRequest, order: Order, method: str) -> None:
+    if method != order.payment_method and not may_change(request, order.number):
+        raise HttpError(
+            HTTPStatus.FORBIDDEN,
+            "Only whoever placed the order can choose another way to pay. Nothing was changed.",
+        )
 
 
 def _staff(request: HttpRequest, permission: str) -> Customer:

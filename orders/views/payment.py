@@ -15,7 +15,7 @@ from orders.gateways import UnknownGateway, get_gateway
 from orders.gateways.events import ForgedEvent, TellsEvents
 from orders.models import Order, Payment
 from orders.numbers import read_number
-from orders.queries import find_order
+from orders.queries import find_order, may_change
 from orders.services.cards import EVENTS, AskAgain, come_back, pay_by_card, take_event
 from shop.privacy import private_page
 
@@ -27,8 +27,11 @@ RETRY_AFTER: Final = 10
 @require_POST
 @private_page
 def pay(request: HttpRequest, number: str) -> HttpResponse:
+    """Whoever may read an order for a card may pay it; another order would change its method."""
     order = find_order(request, read_number(number) or "")
-    return to_payment_page(request, order) if order else _to_order(number)
+    if order and order.payment_method != Order.Payment.CARD:
+        order = may_change(request, order.number)
+    return to_payment_page(request, order) if order else to_order(number)
 
 
 def to_payment_page(request: HttpRequest, order: Order) -> HttpResponse:
@@ -36,13 +39,13 @@ def to_payment_page(request: HttpRequest, order: Order) -> HttpResponse:
     try:
         payment = pay_by_card(order)
     except (WrongStatus, PaymentUnderWay, MethodNotOffered):  # the order's page says how it stands
-        return _to_order(order.number)
+        return to_order(order.number)
     if payment.action_url:
         return _see_other(payment.action_url)
     if payment.state != Payment.State.CAPTURED:
         text = _("The payment page does not answer. Nothing was charged, and your order is kept.")
         messages.warning(request, text)
-    return _to_order(order.number)
+    return to_order(order.number)
 
 
 @require_safe
@@ -54,7 +57,7 @@ def paid(request: HttpRequest, number: str) -> HttpResponse:
     if payment and payment.state in (Payment.State.REQUIRES_ACTION, Payment.State.AUTHORISED):
         text = _("We are checking your payment. This page tells as soon as we know.")
         messages.info(request, text)
-    return _to_order(number)
+    return to_order(number)
 
 
 @csrf_exempt
@@ -79,7 +82,7 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
-def _to_order(number: str) -> HttpResponse:
+def to_order(number: str) -> HttpResponse:
     """Which asks for the e-mail those who may not read it."""
     return _see_other(redirect("orders:order", number).headers["Location"])
 

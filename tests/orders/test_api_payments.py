@@ -184,6 +184,7 @@ def test_a_key_is_asked_for_and_names_one_request(shopper: Client, order: Order)
 
 
 def test_others_pay_with_the_orders_email_and_see_nothing_without(order: Order) -> None:
+    Order.objects.update(payment_method="invoice")
     stranger = Client()
 
     hidden = pay(stranger, order, "invoice")
@@ -194,6 +195,24 @@ def test_others_pay_with_the_orders_email_and_see_nothing_without(order: Order) 
     assert shown.status_code == HTTPStatus.CREATED
     assert_problem(stranger.get(location), HTTPStatus.NOT_FOUND)
     assert stranger.get(f"{location}?email={order.email}").json() == shown.json()
+
+
+def test_only_whoever_placed_it_chooses_another_way_to_pay(
+    bank: Bank, mei: Customer, shopper: Client
+) -> None:
+    order = make_order(customer=mei)
+    payment = make_payment(order, gateway="invoice")
+    path = order.get_absolute_url()
+
+    by_staff = client_of(clerk("view_order")).post(f"{path}pay/")
+    by_link = Client().get(f"{path}payments/{payment.pk}/")
+    by_email = pay(Client(), order, query=f"?email={order.email}")
+
+    assert [by_staff.headers["Location"], by_link.headers["Location"]] == [path, path]
+    assert_problem(by_email, HTTPStatus.FORBIDDEN)
+    assert Payment.objects.get().state == "requires_action"
+    by_card = shopper.post(f"{path}pay/").headers["Location"]
+    assert by_card.startswith("https://bank.example/")
 
 
 def test_a_payment_is_read_under_its_own_order_only(shopper: Client, order: Order) -> None:
