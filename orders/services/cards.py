@@ -12,7 +12,7 @@ from uuid import UUID
 
 from prometheus_client import Counter
 
-from orders.gateways import gateway_of
+from orders.gateways import BY_HAND, gateway_of
 from orders.gateways.events import Event
 from orders.models import GatewayEvent, Order, Payment, Refund
 from orders.services.payments import advance, open_payment
@@ -51,8 +51,11 @@ def pay_by_card(order: Order) -> Payment:
 
 
 def come_back(order: Order) -> Payment | None:
-    """The order's latest payment, after the shopper was at the gateway's page."""
-    payment = order.payments.first()
+    """The order's latest payment, after the shopper was at the gateway's page.
+
+    None where money comes by hand: there is nobody to ask.
+    """
+    payment = order.payments.exclude(gateway__in=BY_HAND).first()
     return look_again(payment, advance) if payment else None
 
 

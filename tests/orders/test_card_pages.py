@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 
 from orders.gateways import stripe as gateway
 from orders.models import GatewayEvent, Order, Payment
-from orders.services.cards import pay_by_card
+from orders.services.cards import come_back, pay_by_card
 from orders.services.payments import advance
 from shop.models import Variant
 from tests import card
@@ -101,6 +101,10 @@ def test_coming_back_without_having_paid_pays_nothing(shopper: Client) -> None:
     ]
     order.refresh_from_db()
     assert order.status == Order.Status.PENDING
+
+
+def test_whose_money_comes_by_hand_is_not_kept_waiting(variant: Variant) -> None:
+    assert come_back(placed({variant: 1}, payment_method="invoice")) is None
 
 
 def test_strangers_are_led_to_the_look_up_and_start_nothing(
