@@ -228,6 +228,7 @@ def test_a_payment_is_read_under_its_own_order_only(shopper: Client, order: Orde
 
 
 def test_a_guest_pays_for_what_their_session_ordered(order: Order) -> None:
+    Order.objects.update(payment_method="invoice")
     guest = Client()
     session = guest.session
     session[SESSION_ORDERS] = [order.number]
