@@ -16,7 +16,7 @@ from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from orders.models import Order, OrderLine, OutboxMessage
+from orders.models import Order, OrderLine, OutboxMessage, Payment
 from orders.outbox import Undeliverable, enqueue, handler
 from shop.money import Money
 
@@ -128,21 +128,27 @@ def message_id(message: OutboxMessage) -> str:
 
 def _common(order: Order, given: dict[str, Any]) -> dict[str, Any]:
     amount = given.get("amount", order.total_amount)
-    sent = order.status in (Order.Status.PARTLY_FULFILLED, Order.Status.FULFILLED)
-    due = order.status == Order.Status.PENDING or (
-        # Only what is paid at the door leaves before it is paid.
-        sent and not order.history.filter(to_status=Order.Status.PAID).exists()
-    )
     return {
         **given,
         "order": order,
         "money": Money(amount, order.currency),
-        "payment_due": order.payment_method if due else "",
+        "payment_due": order.payment_method if _is_due(order) else "",
         "bank": settings.SHOP_BANK_ACCOUNT,
         "home": settings.ANYPORT_URL + "/",
         "url": settings.ANYPORT_URL + order.get_absolute_url(),
         "language": order.language,
     }
+
+
+def _is_due(order: Order) -> bool:
+    """Whether its money is yet to come. Only what is paid at the door leaves before it is paid."""
+    if order.status == Order.Status.PENDING:
+        return True
+    if order.status not in (Order.Status.PARTLY_FULFILLED, Order.Status.FULFILLED):
+        return False
+    # Cash that came after its parcel is in the payment alone; old orders have the history alone.
+    taken = order.payments.filter(state__in=(Payment.State.CAPTURED, Payment.State.REFUNDED))
+    return not (taken.exists() or order.history.filter(to_status=Order.Status.PAID).exists())
 
 
 def _confirmation(order: Order, about: str) -> dict[str, Any]:
@@ -156,6 +162,8 @@ def _shipped(order: Order, about: str) -> dict[str, Any]:
     parcel = order.shipments.get(pk=about)
     return {
         "parcel": parcel,
+        # The courier of the first asks for the whole sum.
+        "is_first": not order.shipments.filter(shipped_at__lt=parcel.shipped_at).exists(),
         "lines": _units(parcel.lines.values_list("line", "quantity"), order),
         "rest_follows": any(line.open_quantity for line in order.lines.all()),
     }

@@ -5,14 +5,18 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core import mail
 from django.db import IntegrityError
 
 from orders.errors import NoUnits, TooManyUnits, WrongStatus
 from orders.idempotency import KeyReused
-from orders.models import Order, OrderLine, Shipment
+from orders.mails import queue_again
+from orders.models import Order, OrderLine, OutboxMessage, Shipment
+from orders.outbox import relay
 from orders.queries import order_steps
 from orders.services import fulfilment
 from orders.services.fulfilment import ship, ship_rest
+from orders.services.payments import settle_by_hand
 from orders.services.status import change_status
 from shop.errors import ShopError, StockTooLow
 from shop.models import StockItem, Variant
@@ -57,6 +61,23 @@ def test_an_order_leaves_in_two_parcels(variant: Variant, other: Variant) -> Non
     assert list(first.lines.values_list("line", "quantity")) == [(bags, 2)]
     assert mails(order) == ["shipped", "shipped"]
     assert books_are_right()
+
+
+def test_cash_is_asked_for_with_the_first_parcel_until_it_has_come(variant: Variant) -> None:
+    order = placed({variant: 3}, payment_method=Order.Payment.CASH)
+    (line,) = line_ids(order)
+    asked = f"Please have {order.total} ready for the courier."
+
+    ship(order=order, units={line: 1}, key=uuid4())
+    ship_rest(order=order)
+    relay()
+    settle_by_hand(order=order, actor=None)
+    first = OutboxMessage.objects.filter(payload__template="shipped").order_by("pk")[0]
+    queue_again(first, key=uuid4())
+    relay()
+
+    told = [str(message.body) for message in mail.outbox][1:]  # the confirmation excepted
+    assert [asked in body for body in told] == [True, False, False]
 
 
 def test_shoppers_see_each_parcel_with_its_tracking_number(variant: Variant) -> None:
