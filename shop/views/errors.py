@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Final
 
 import psycopg
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import InterfaceError, InternalError, OperationalError
@@ -36,6 +36,7 @@ STORE_LOST: Final = (
     RedisError,
     ConnectionInterrupted,
     BotoCoreError,
+    ClientError,  # S3 or DynamoDB answers, and cannot or will not serve
     SessionsUnavailable,
 )
 DETAILS: Final[dict[HTTPStatus, str]] = {

@@ -172,6 +172,24 @@ def test_another_region_serves_while_the_bucket_of_the_first_is_gone(settings: S
     assert order.number in pages_of(answer.content)[0]
 
 
+def test_an_invoice_is_asked_of_two_regions_before_its_reader_is_told(settings: Settings) -> None:
+    here, code = settings.ANYPORT_REGION, settings.ANYPORT_REGIONS[settings.ANYPORT_REGION]
+    order = make_ordered(region="lost", customer=make_customer())
+    assert order.customer
+    reader = client_of(order.customer)
+    reader.raise_request_exception = False
+    # "here" would serve, but third: S3 says NoSuchBucket in the two before it.
+    settings.ANYPORT_REGIONS = {"lost": "ap-south-1", "gone": "ap-south-2", here: code}
+    settings.ANYPORT_REGION = "gone"
+
+    response = reader.get(invoice_page(order))
+
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    settings.ANYPORT_REGIONS, settings.ANYPORT_REGION = {here: code}, here
+    assert written(order) == []
+    assert reader.get(invoice_page(order)).status_code == 302  # control
+
+
 def test_a_cancelled_order_gets_no_invoice() -> None:
     order = make_ordered(status=Order.Status.CANCELLED)
 

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import psycopg
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InternalError, OperationalError, connections
 from django.http import Http404, HttpRequest, HttpResponse
@@ -29,6 +29,7 @@ ERRORS: dict[str, Exception] = {
     "redis": RedisConnectionError("gone"),
     "cache": ConnectionInterrupted(connection=None),
     "aws": EndpointConnectionError(endpoint_url="http://nowhere"),
+    "aws-answers": ClientError({"Error": {"Code": "SlowDown"}}, "HeadObject"),
     "demoted": InternalError("read-only"),
 }
 ERRORS["demoted"].__cause__ = psycopg.errors.ReadOnlySqlTransaction()
@@ -42,6 +43,7 @@ PAGES = [
     ("redis", HTTPStatus.SERVICE_UNAVAILABLE, "A part of the shop is out of reach"),
     ("cache", HTTPStatus.SERVICE_UNAVAILABLE, "A part of the shop is out of reach"),
     ("aws", HTTPStatus.SERVICE_UNAVAILABLE, "A part of the shop is out of reach"),
+    ("aws-answers", HTTPStatus.SERVICE_UNAVAILABLE, "A part of the shop is out of reach"),
     ("demoted", HTTPStatus.SERVICE_UNAVAILABLE, "A part of the shop is out of reach"),
 ]
 
