@@ -27,6 +27,7 @@ from prometheus_client import Counter
 
 from jobs.nudge import nudge
 from orders.models import OutboxMessage
+from orders.redact import without_addresses
 
 logger = logging.getLogger(__name__)
 
@@ -193,7 +194,7 @@ def _lock(message: OutboxMessage) -> bool:
 def _failed(message: OutboxMessage, error: Exception) -> None:
     dead = isinstance(error, Undeliverable) or message.attempts >= TRIES
     mine = waiting().filter(pk=message.pk, attempts=message.attempts)
-    text = f"{type(error).__name__}: {error}"[:1000]
+    text = without_addresses(f"{type(error).__name__}: {error}")[:1000]
     mine.update(error=text, dead_at=Now() if dead else None)
     OUTCOMES.labels("dead" if dead else "failed").inc()
     level = logging.ERROR if dead else logging.WARNING

@@ -23,6 +23,7 @@ from prometheus_client import Counter
 from orders.gateways.base import GatewayRefused, GatewayUnreachable
 from orders.models import GatewayEvent, Order
 from orders.models.payment import GatewayCall
+from orders.redact import without_addresses
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +97,8 @@ def record(row: GatewayCall, *, gateway: str, wait: timedelta | None, **fields: 
 
     `wait` is how long the completer leaves the row alone; None where nothing is left to do.
     """
+    if fields.get("failure"):
+        fields["failure"] = without_addresses(fields["failure"])
     written = _mine(row).update(
         claimed_until=None,
         next_try_at=None if wait is None else Now() + wait,

@@ -363,7 +363,11 @@ def test_a_mail_server_gets_text_and_html_under_one_name(received: list[EmailMes
     ],
 )
 def test_a_mail_that_is_not_taken_is_tried_again_where_that_may_help(
-    received: list[EmailMessage], recipient: str, dead: bool, error: str
+    received: list[EmailMessage],
+    recipient: str,
+    dead: bool,
+    error: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     queue_mail(make_order(email=recipient), "confirmation")
 
@@ -371,6 +375,7 @@ def test_a_mail_that_is_not_taken_is_tried_again_where_that_may_help(
 
     message = OutboxMessage.objects.get()
     assert error in message.error
+    assert "example.com" not in message.error + caplog.text
     assert (message.dead_at is not None) == dead
     assert received == []
 

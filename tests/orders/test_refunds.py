@@ -219,13 +219,13 @@ def test_a_refund_waits_for_a_gateway_that_is_away(payment: Payment, bank: Bank)
 
 
 def test_a_refund_that_is_refused_gives_its_amount_back(payment: Payment, bank: Bank) -> None:
-    bank.refusals["refund"] = "the account is closed"
+    bank.refusals["refund"] = "the account of mei@example.com is closed"
 
     refund = advance_refund(ask_for(payment, 1080).pk)
 
     assert (refund.state, refund.failure, refund.next_try_at) == (
         "failed",
-        "the account is closed",
+        "the account of … is closed",
         None,
     )
     assert left(payment) == 1080
