@@ -20,6 +20,16 @@ SELECT greatest(extract(epoch FROM statement_timestamp() - min(next_try_at)), 0)
 """
 """Each side is a partial index: what is settled, or waits for staff alone, is not looked at."""
 
+_ASK_OWED_BACK: Final = """
+SELECT count(DISTINCT payment.id)
+  FROM orders_refund AS refund
+  JOIN orders_payment AS payment ON payment.id = refund.payment_id
+  JOIN orders_order AS sale ON sale.id = payment.order_id
+ WHERE refund.state = 'failed' AND payment.state = 'captured'
+   AND payment.refunded_amount < payment.amount AND sale.status IN ('cancelled', 'refunded')
+"""
+"""By the few refunds that failed: money for an order that is gone is refunded as it comes."""
+
 
 class PaymentCollector(Collector):
     """In no process's memory: whichever is asked tells the same."""
@@ -29,9 +39,11 @@ class PaymentCollector(Collector):
             with connection.cursor() as cursor:
                 cursor.execute(_ASK)
                 overdue, failing = cursor.fetchone()
+                cursor.execute(_ASK_OWED_BACK)
+                (owed_back,) = cursor.fetchone()
         except Exception as error:  # whatever it is, the other metrics are answered
             logger.warning("open payments cannot be counted: %s", error)
-            overdue = failing = float("nan")
+            overdue = failing = owed_back = float("nan")
         yield GaugeMetricFamily(
             "orders_payments_overdue_seconds",
             "How long the payment or refund that is due first has waited for the completer.",
@@ -41,6 +53,11 @@ class PaymentCollector(Collector):
             "orders_payments_failing",
             "Open payments and refunds whose gateway did not answer, or declined, the last time.",
             value=float(failing),
+        )
+        yield GaugeMetricFamily(
+            "orders_payments_owed_back",
+            "Payments of orders that are gone whose refund failed: staff are to send them back.",
+            value=float(owed_back),
         )
 
     def describe(self) -> Iterator[GaugeMetricFamily]:

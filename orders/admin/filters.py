@@ -4,13 +4,13 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 
-from orders.models import Order
+from orders.models import Order, Payment
 from shop.admin.base import SimpleListFilter
 
 if TYPE_CHECKING:
@@ -24,6 +24,13 @@ TO_FULFIL: Final = Q(status__in=(Order.Status.PAID, Order.Status.PARTLY_FULFILLE
     status=Order.Status.PENDING, payment_method=Order.Payment.CASH
 )
 """Orders of which a parcel may leave: paid, or to be paid at the door."""
+OWED_BACK: Final = Q(
+    status__in=(Order.Status.CANCELLED, Order.Status.REFUNDED),
+    payments__state=Payment.State.CAPTURED,
+    payments__refunded_amount__lt=F("payments__amount"),
+)
+"""Orders that are gone and whose money is not: its refund failed. None is found twice, as an order
+has one payment of which money was taken."""
 SOON: Final = timedelta(days=2)
 
 
@@ -38,13 +45,17 @@ def midnight(day: date) -> datetime:
 
 
 class NeedsFilter(SimpleListFilter):
-    """The work that waits, as the front page counts it."""
+    """The work that waits; the first two as the front page counts them."""
 
     title = _("what it needs")
     parameter_name = "needs"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("fulfilment", _("Fulfilment")), ("payment", _("Payment, soon"))]
+        return [
+            ("fulfilment", _("Fulfilment")),
+            ("payment", _("Payment, soon")),
+            ("refund", _("Money back")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         match self.value():
@@ -52,6 +63,8 @@ class NeedsFilter(SimpleListFilter):
                 return queryset.filter(TO_FULFIL)
             case "payment":
                 return queryset.filter(expiring_soon())
+            case "refund":
+                return queryset.filter(OWED_BACK)
         return queryset
 
 

@@ -6,6 +6,7 @@ staff's click, job ─► advance_refund
     the gateway refused ─► FAILED     the amount is back on payment and order
 """
 
+import logging
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -24,6 +25,8 @@ from orders.services.gateway_calls import ask, lock_order, pause, record, take
 from orders.services.status import change_status, tell_tabs
 from shop.models import Customer
 from shop.money import Money
+
+logger = logging.getLogger(__name__)
 
 State = Refund.State
 
@@ -146,6 +149,8 @@ def _record(refund: Refund, answer: RefundAnswer) -> None:
         return
     if answer.state == State.FAILED:
         _put_back(refund)
+        if refund.actor_id is None:  # no clerk asked, so none reads the answer
+            logger.error("%s: refund %s failed: send the money back by hand", order, refund.pk)
         tell_tabs(order, order.status)
     elif answer.state == State.DONE:
         _finish(refund, order)

@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 from django.db.models import F
+from prometheus_client import REGISTRY
 from pytest_django.fixtures import Settings
 
 from orders.errors import NothingCaptured, RefundTooLarge, WrongStatus
@@ -26,6 +27,7 @@ from tests.orders.paying import (
     pass_time,
     place,
 )
+from tests.staff import boss, client_of
 
 pytestmark = pytest.mark.django_db
 
@@ -233,6 +235,31 @@ def test_a_refund_that_is_refused_gives_its_amount_back(payment: Payment, bank: 
     assert mails(payment.order) == []
     del bank.refusals["refund"]
     assert advance_refund(ask_for(payment, 1080).pk).state == "done"
+
+
+def test_money_of_an_order_that_is_gone_is_shown_until_it_is_back(
+    payment: Payment, bank: Bank, caplog: pytest.LogCaptureFixture
+) -> None:
+    place(make_product().variants.get())  # control: of orders that go on nothing is owed
+    staff = client_of(boss())
+    Order.objects.filter(pk=payment.order_id).update(status="cancelled")
+
+    def owed_back() -> tuple[float | None, list[Order]]:
+        page = staff.get("/admin/orders/order/", {"needs": "refund"})
+        gauge = REGISTRY.get_sample_value("orders_payments_owed_back")
+        return gauge, list(page.context["cl"].result_list)
+
+    refund = refund_by_itself(payment)
+    assert owed_back() == (0, [])  # it is on its way
+    bank.refusals["refund"] = "the account is closed"
+    advance_refund(refund.pk)
+
+    assert owed_back() == (1, [payment.order])
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert errors == [f"{payment.order}: refund {refund.pk} failed: send the money back by hand"]
+    del bank.refusals["refund"]
+    advance_refund(ask_for(payment, 1080).pk)
+    assert owed_back() == (0, [])
 
 
 @pytest.mark.django_db(transaction=True)
