@@ -64,14 +64,14 @@ def change_status(*, order: Order, to: str, actor: Customer | None = None, note:
     changed. Two clicks at once give one step: the loser of the conditional update sees the
     winner's status. Parcels leave by `fulfilment.ship`, which calls this.
     """
-    _move(order, allowed_origins(order, to), to, actor, note)
+    origin = _move(order, allowed_origins(order, to), to, actor, note)
     if to in SENT:
         _refuse_unshipped(order, to)
     if to == Status.CANCELLED:
         # The gateway still may take the money: the completer stops it there.
         _open_payments(order).update(next_try_at=Now())
         queue_mail(order, "cancelled")
-    if to in (Status.CANCELLED, Status.REFUNDED):
+    if to == Status.CANCELLED or (to == Status.REFUNDED and origin in HOLDS_STOCK):
         release_stock(_open_units(order), cause_of(order, actor, note))
     order.status = to
     return order
@@ -99,7 +99,8 @@ def was_not_paid_in_time(order: Order) -> bool:
 
 def _move(
     order: Order, origins: tuple[str, ...], to: str, actor: Customer | None, note: str
-) -> None:
+) -> str:
+    """Returns where it came from."""
     for origin in origins:
         if Order.objects.filter(pk=order.pk, status=origin).update(status=to):
             break
@@ -110,6 +111,7 @@ def _move(
         order=order, from_status=origin, to_status=to, actor=actor, note=note
     )
     tell_tabs(order, to)
+    return origin
 
 
 def tell_tabs(order: Order, status: str) -> None:

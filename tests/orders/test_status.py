@@ -112,6 +112,18 @@ def test_a_full_refund_gives_back_what_has_not_left(variant: Variant) -> None:
     assert books_are_right()
 
 
+def test_what_a_former_release_sent_gives_nobody_elses_units_back(variant: Variant) -> None:
+    """It counted no units of lines that left."""
+    order = paid({variant: 3})
+    ship_rest(order=order)
+    order.lines.update(shipped_quantity=0)
+    placed({variant: 5})
+
+    change_status(order=order, to=Status.REFUNDED)
+
+    assert stock(variant) == (7, 5)
+
+
 # --- Not paid in time -----------------------------------------------------------------------------
 
 
@@ -252,11 +264,12 @@ def test_a_status_read_before_it_is_written_gives_the_stock_back_twice(
     order = placed({variant: 3})
     placed({variant: 7})
 
-    def careless(order: Order, origins: Any, to: str, actor: Any, note: str) -> None:
+    def careless(order: Order, origins: Any, to: str, actor: Any, note: str) -> str:
         if order.status not in origins:
             raise WrongStatus(order.number, order.status, to)
         Order.objects.filter(pk=order.pk).update(status=to)
         OrderStatusChange.objects.create(order=order, to_status=to)
+        return order.status
 
     monkeypatch.setattr(services, "_move", careless)
     results = cancel_at_once(order, 2)
