@@ -16,17 +16,22 @@ from shop.services.cart import delete_stale_carts
 
 @scheduled_job
 def clean_up_orders(slot: datetime) -> Result:
-    """Hourly: unpaid orders past their hold give their stock back; what nobody needs any more goes.
+    """Hourly: what nobody needs any more goes.
 
     Each step takes a bounded batch; the next hour takes the next.
     """
     return {
-        "cancelled": cancel_expired_orders(),
         "carts": delete_stale_carts(),
         "idempotency_records": delete_expired_records(),
         "outbox_messages": delete_done(),
         "gateway_events": delete_old_events(),
     }
+
+
+@scheduled_job
+def cancel_unpaid(slot: datetime) -> Result:
+    """Every five minutes: unpaid orders past their hold give their stock back."""
+    return {"cancelled": cancel_expired_orders()}
 
 
 @scheduled_job

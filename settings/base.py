@@ -338,6 +338,10 @@ CELERY_TIMEZONE = "UTC"
 # An entry's name is the job's; its task gets `job`, `slot` and `attempt` (jobs.runs).
 CELERY_BEAT_SCHEDULER = "jobs.scheduler:Scheduler"
 CELERY_BEAT_SCHEDULE = {
+    "cancel-expired-orders": {
+        "task": "orders.tasks.cancel_unpaid",
+        "schedule": crontab(minute="*/5"),
+    },
     "clean-up-orders": {"task": "orders.tasks.clean_up_orders", "schedule": crontab(minute=0)},
     "complete-payments": {"task": "orders.tasks.complete_payments", "schedule": crontab()},
     "relay-outbox": {"task": "orders.tasks.relay_outbox", "schedule": crontab()},

@@ -90,7 +90,7 @@ def _since(order: Order) -> Row:
 
 
 def _until(order: Order) -> Row:
-    """An order past its time is cancelled by the hourly job at the latest."""
+    """An order past its time is cancelled within five minutes."""
     left = order.expires_at
     if left is None or left <= timezone.now():
         return Row(order, _("time is up"))

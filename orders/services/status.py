@@ -4,9 +4,10 @@ Whoever changes an order locks its row first, then its payment, then stock: two 
 each other and never in a circle.
 """
 
+import logging
 from typing import Final
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -18,6 +19,8 @@ from orders.models import Order, OrderStatusChange, Payment
 from realtime.publish import publish
 from shop.models import Customer
 from shop.services.stock import Cause, Mover, allocate_stock, release_stock
+
+logger = logging.getLogger(__name__)
 
 Status = Order.Status
 
@@ -149,12 +152,19 @@ def cancel_expired_orders(*, limit: int = 500) -> int:
     """Cancel unpaid orders past their hold and give their stock back. Returns how many.
 
     Each order is a transaction of its own: one that was paid meanwhile is left alone, and so is
-    one whose money is reserved, or whose gateway is being asked: whoever asks moves it on.
+    one whose money is reserved, or whose gateway is being asked: whoever asks moves it on. One
+    that cannot be cancelled is logged and keeps none of the others. Raises Django's
+    OperationalError and InterfaceError when the database cannot be asked.
     """
     expired = Order.objects.filter(status=Status.PENDING, expires_at__lt=timezone.now())
     cancelled = 0
     for order in expired.filter(~_money_is_coming()).order_by("expires_at")[:limit]:
-        cancelled += _cancel_unpaid(order)
+        try:
+            cancelled += _cancel_unpaid(order)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            logger.exception("orders: %s cannot be cancelled", order.number)
     return cancelled
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from orders.errors import WrongStatus
@@ -170,6 +171,23 @@ def test_orders_that_are_held_do_not_keep_others_from_their_turn(variant: Varian
     expire(late)
 
     assert cancel_expired_orders(limit=1) == 1
+
+
+def test_an_order_that_cannot_be_cancelled_does_not_keep_the_others(
+    variant: Variant, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, late = placed({variant: 1}), placed({variant: 1})
+    broken.lines.update(quantity=5, total_amount=F("unit_amount") * 5)  # more than is allocated
+    expire(broken)
+    expire(late)
+
+    assert cancel_expired_orders() == 1
+
+    assert list(Order.objects.order_by("pk").values_list("status", flat=True)) == [
+        "pending",
+        "cancelled",
+    ]
+    assert f"{broken.number} cannot be cancelled" in caplog.text
 
 
 @LIVE

@@ -11,7 +11,7 @@ from jobs.models import JobRun
 from orders.idempotency import delete_expired_records
 from orders.models import GatewayEvent, IdempotencyRecord, Order
 from orders.services.gateway_calls import delete_old_events
-from orders.tasks import clean_up_orders, complete_payments, report_sales
+from orders.tasks import cancel_unpaid, clean_up_orders, complete_payments, report_sales
 from shop.models import Cart
 from shop.services.cart import delete_stale_carts
 from tests.bank import Bank
@@ -21,7 +21,6 @@ from tests.orders.paying import make_payment, pass_time
 pytestmark = pytest.mark.django_db(transaction=True)
 SLOT = {"job": "clean-up-orders", "slot": "2026-11-22T21:00:00Z", "attempt": 1}
 NOTHING = {
-    "cancelled": 0,
     "carts": 0,
     "idempotency_records": 0,
     "outbox_messages": 0,
@@ -29,18 +28,22 @@ NOTHING = {
 }
 
 
-def test_cleanup_cancels_expired_unpaid_orders_only() -> None:
+def test_expired_unpaid_orders_and_no_others_are_cancelled_within_five_minutes() -> None:
     past, future = (timezone.now() + timedelta(hours=hours) for hours in (-1, 1))
     expired = make_order(expires_at=past)
     others = [make_order(expires_at=future), make_order(expires_at=None)]
     paid = make_order(expires_at=past, status=Order.Status.PAID)
 
-    clean_up_orders.apply(kwargs=SLOT, throw=True)
-    clean_up_orders.apply(kwargs=SLOT, throw=True)
+    entry = settings.CELERY_BEAT_SCHEDULE["cancel-expired-orders"]
+    slot = {"job": "cancel-expired-orders", "slot": "2026-11-22T21:05:00Z", "attempt": 1}
+
+    cancel_unpaid.apply(kwargs=slot, throw=True)
+    cancel_unpaid.apply(kwargs=slot, throw=True)
 
     statuses = [Order.objects.get(pk=order.pk).status for order in (expired, *others, paid)]
     assert statuses == ["cancelled", "pending", "pending", "paid"]
-    assert JobRun.objects.get().result == NOTHING | {"cancelled": 1}
+    assert JobRun.objects.get().result == {"cancelled": 1}
+    assert (entry["task"], entry["schedule"]) == (cancel_unpaid.name, crontab(minute="*/5"))
 
 
 def test_cleanup_deletes_carts_nobody_comes_back_to() -> None:
