@@ -165,7 +165,7 @@ def _refuse_newcomer(request: HttpRequest, key: str) -> None:
 
 def _remember(request: HttpRequest, number: str) -> None:
     """In the session; a retry finds both there, and asks nobody."""
-    if remember_order(request, number):
+    if remember_order(request, number, placed=True):
         remember_count(request, find_cart(request))
 
 

@@ -21,16 +21,22 @@ from shop.throttle import LOOKUP, SCAN, give_back, spend_try
 
 SESSION_ORDERS: Final = "orders"
 """Session: numbers of the orders this browser placed or looked up, oldest first."""
+SESSION_PLACED: Final = "orders_placed"
+"""Session: those of them that it placed, and so may change."""
 REMEMBERED: Final = 50
 
 
-def remember_order(request: HttpRequest, number: str) -> bool:
-    """Let this session read the order under its number from now on. False if it could before."""
-    known = request.session.get(SESSION_ORDERS, [])
-    if number in known:
-        return False
-    request.session[SESSION_ORDERS] = [*known, number][-REMEMBERED:]
-    return True
+def remember_order(request: HttpRequest, number: str, *, placed: bool = False) -> bool:
+    """Let this session read the order under its number from now on, and change it if it `placed`
+    it. False if it could before.
+    """
+    news = False
+    for name in (SESSION_ORDERS, SESSION_PLACED) if placed else (SESSION_ORDERS,):
+        known = request.session.get(name, [])
+        if number not in known:
+            request.session[name] = [*known, number][-REMEMBERED:]
+            news = True
+    return news
 
 
 def find_order(request: HttpRequest, number: str, *, email: str = "") -> Order | None:
@@ -53,13 +59,16 @@ def find_order(request: HttpRequest, number: str, *, email: str = "") -> Order |
 
 
 def may_change(request: HttpRequest, number: str) -> Order | None:
-    """The order, for whoever placed it: the customer, or this browser. Staff have the admin."""
+    """The order, for whoever placed it: the customer, or this browser.
+
+    To know its number and e-mail is enough to look at it and no more. Staff have the admin.
+    """
     order = find_order(request, number)
     if order is None:
         return None
     user = request.user
     theirs = isinstance(user, Customer) and order.customer_id == user.pk
-    return order if theirs or number in request.session.get(SESSION_ORDERS, []) else None
+    return order if theirs or number in request.session.get(SESSION_PLACED, []) else None
 
 
 def look_up_order(request: HttpRequest, number: str, *, email: str) -> Order | None:

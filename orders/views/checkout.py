@@ -63,7 +63,7 @@ def _submit(request: HttpRequest) -> HttpResponse:
         )
     except (ShopError, IdempotencyError) as error:
         return _declined(request, form, error)
-    if remember_order(request, number):
+    if remember_order(request, number, placed=True):
         remember_count(request, find_cart(request))
     if form.cleaned_data["payment_method"] == Order.Payment.CARD:
         return to_payment_page(request, Order.objects.get(number=number))

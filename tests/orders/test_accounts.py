@@ -14,7 +14,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from orders.models import Order
-from orders.queries import SESSION_ORDERS
+from orders.queries import SESSION_PLACED
 from sessions_ext.engine import SessionStore
 from shop.models import Cart, CartLine, Customer, Product, Variant
 from shop.models.cart import MAX_QUANTITY
@@ -259,7 +259,7 @@ def test_sign_up_keeps_the_cart_and_the_orders_of_this_browser(client: Client) -
     other_address = make_order(email="work@example.com")
     other_browser = make_order(email="mei@example.com")
     session = client.session
-    session[SESSION_ORDERS] = [mine.number, other_address.number]
+    session[SESSION_PLACED] = [mine.number, other_address.number]
     session.save()
 
     response = sign_up(client, "mei@example.com")

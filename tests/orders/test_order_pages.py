@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from orders.models import Order, OrderLine, OrderStatusChange
 from orders.numbers import read_number
-from orders.queries import SESSION_ORDERS
+from orders.queries import SESSION_ORDERS, SESSION_PLACED
 from orders.services.status import change_status
 from shop.throttle import LOOKUP, SCAN
 from tests.factories import make_customer, make_order, make_product, make_variant
@@ -44,7 +44,7 @@ def placed_order(*, lines: int = 1, **fields: Any) -> Order:
 
 def remember(client: Client, order: Order) -> None:
     session = client.session
-    session[SESSION_ORDERS] = [order.number]
+    session[SESSION_ORDERS] = session[SESSION_PLACED] = [order.number]
     session.save()
 
 

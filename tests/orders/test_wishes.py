@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from orders.models import Order, Return
-from orders.queries import SESSION_ORDERS
+from orders.queries import SESSION_ORDERS, SESSION_PLACED
 from orders.services.fulfilment import ship_rest
 from shop.models import Variant
 from tests.factories import make_customer, make_product
@@ -25,7 +25,7 @@ def variant() -> Variant:
 
 def remember(client: Client, order: Order) -> None:
     session = client.session
-    session[SESSION_ORDERS] = [order.number]
+    session[SESSION_ORDERS] = session[SESSION_PLACED] = [order.number]
     session.save()
 
 
@@ -69,7 +69,9 @@ def test_what_is_paid_is_not_cancelled_from_an_old_page(client: Client, variant:
 
 @pytest.mark.parametrize("what", ["cancel", "return"])
 def test_only_whoever_placed_it_may_ask(client: Client, variant: Variant, what: str) -> None:
-    """Staff who may look at every order included: they have the admin, with its audit trail."""
+    """Not who knows its number and e-mail, nor staff who may look at every order: they have the
+    admin, with its audit trail.
+    """
     order = placed({variant: 3})
     if what == "return":
         order = paid({variant: 1})
@@ -79,10 +81,12 @@ def test_only_whoever_placed_it_may_ask(client: Client, variant: Variant, what: 
     before = order.status
     order.refresh_from_db()
 
-    for visitor in (None, clerk):
-        asking = Client()
-        if visitor:
-            asking.force_login(visitor)
+    looks_up, signed_in = Client(), Client()
+    looks_up.post("/orders/", {"number": order.number, "email": order.email})
+    signed_in.force_login(clerk)
+
+    assert looks_up.session[SESSION_ORDERS] == [order.number]
+    for asking in (Client(), looks_up, signed_in):
         url = f"{order.get_absolute_url()}{what}/"
         answers = [asking.get(url), asking.post(url, {"reason": "?"})]
         assert {answer["Location"] for answer in answers} == {order.get_absolute_url()}
