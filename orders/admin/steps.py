@@ -19,6 +19,7 @@ from orders.errors import NothingCaptured, PaymentUnderWay, WrongStatus
 from orders.gateways import BY_HAND
 from orders.models import Order, Payment, Refund
 from orders.services.fulfilment import ship_rest
+from orders.services.gateway_calls import lock_order
 from orders.services.payments import settle_by_hand
 from orders.services.refunds import advance_refund, request_refund
 from orders.services.status import OPEN_PAYMENT, SENT, allowed_origins, change_status
@@ -165,8 +166,11 @@ def _do(step: Step, order: Order, actor: Customer) -> Refund | None:
 
 
 def _refund_rest(order: Order, actor: Customer) -> Refund:
-    """All that is left. The key is made of what was there, so that a second click is the same."""
-    status = Order.objects.values_list("status", flat=True).get(pk=order.pk)
+    """All that is left. The key is made of what was there, so that a second click is the same.
+
+    Under the order's lock, so that nobody takes some of it in between.
+    """
+    status = lock_order(order.pk).status
     if status == Order.Status.REFUNDED:
         raise WrongStatus(order.number, status, Order.Status.REFUNDED)
     payment = order.payments.filter(state=Payment.State.CAPTURED).first()
@@ -176,6 +180,8 @@ def _refund_rest(order: Order, actor: Customer) -> Refund:
     under_way = payment.refunds.filter(state=Refund.State.REQUESTED).last()
     if not rest and under_way:
         return under_way
+    if not rest:  # an order that cost nothing
+        raise NothingCaptured
     failed = payment.refunds.filter(state=Refund.State.FAILED).count()
     key = uuid5(payment.pk, f"rest after {payment.refunded_amount} and {failed} that failed")
     return request_refund(payment=payment, amount=rest, reason=IN_FULL, actor=actor, key=key)

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Barrier, Thread
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 from orders.errors import RefundTooLarge, WrongStatus
 from orders.models import Order, Payment, Refund
@@ -19,7 +19,11 @@ from orders.services.refunds import advance_refund, request_refund
 from orders.services.status import change_status
 from tests.bank import Bank
 from tests.factories import make_order
+from tests.orders.admin_pages import act
+from tests.orders.admin_pages import refunds as refunds_of
 from tests.orders.paying import history, make_captured, make_payment, pass_time
+from tests.stack import wait_until
+from tests.staff import boss, client_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AT_ONCE = 6
@@ -345,3 +349,30 @@ def test_one_click_sent_many_times_is_one_refund(bank: Bank) -> None:
     assert set(at_once(click)) == {str(key)}
     assert bank.sent_back() == [400]
     assert bank.calls.count("refund") == 1
+
+
+# --- All that is left, while some of it goes back ------------------------------------------------
+
+
+def somebody_waits_for_us() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks"
+            " WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def test_what_is_left_is_reckoned_once_nobody_else_takes_of_it(bank: Bank) -> None:
+    payment = make_captured(bank)
+    order, staff = payment.order, client_of(boss())
+    said: list[str] = []
+
+    with ExitStack() as at_last, transaction.atomic():
+        request_refund(payment=payment, amount=80, reason="part", actor=None, key=uuid4())
+        action = beside(lambda: said.extend(act(staff, "refund", order, confirmed="1")))
+        at_last.enter_context(action)
+        assert wait_until(somebody_waits_for_us, SECONDS, "the action waits for the refund")
+
+    assert said == [f"{order.number} is refunded now."]
+    assert sorted(amount for amount, _, _ in refunds_of(order)) == [80, 1000]
