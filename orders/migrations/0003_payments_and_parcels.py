@@ -18,7 +18,7 @@ FROM orders_order placed WHERE placed.id = line.order_id AND placed.status = 'fu
 class Migration(migrations.Migration):
     dependencies = [
         ("orders", "0002_idempotency_headers"),
-        ("shop", "0003_stock_guard"),
+        ("shop", "0002_stock_ledger"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
