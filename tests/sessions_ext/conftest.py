@@ -13,6 +13,7 @@ from storage.clients import dynamodb
 from storage.tables import create_tables, sessions_table
 from tests.sessions_ext.outage import wait_for_gates
 from tests.sessions_ext.steps import RedisOutOfReach
+from tests.stack import wait_until
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +47,9 @@ def empty_table(provisioned: None) -> None:
         deletions: Any = [{"DeleteRequest": {"Key": key}} for key in left]
         client.batch_write_item(RequestItems={table: deletions})
     health.reset()
+    # By its own probe. One that fails at first goes on in a thread, beside the test.
+    wait_until(health.redis_gate.is_open, 20, "Redis is trusted")
+    wait_for_gates()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.models import JobRun
-from orders.models import IdempotencyRecord, Order
+from orders.models import IdempotencyRecord, Order, OutboxMessage
 from realtime.models import Event
 from shop.models import (
     Address,
@@ -175,6 +175,11 @@ def _product() -> Model:
     return product
 
 
+def _message() -> OutboxMessage:
+    number = OutboxMessage.objects.count()
+    return OutboxMessage.objects.create(stream=f"order:{number}", kind="mail", key=f"mail:{number}")
+
+
 MAKERS: dict[type[Model], Callable[[], Model]] = {
     Cart: _cart,
     Category: make_category,
@@ -184,6 +189,7 @@ MAKERS: dict[type[Model], Callable[[], Model]] = {
     IdempotencyRecord: _record,
     JobRun: _job_run,
     Order: _order,
+    OutboxMessage: _message,
     Product: _product,
     StockItem: lambda: make_product().variants.get().stock,
     StockMovement: lambda: make_product().variants.get().stock.movements.get(),

@@ -484,6 +484,10 @@ def test_openapi_describes_every_endpoint(guest: Client) -> None:
         "/api/cart/items/{sku}": ["delete", "patch"],
         "/api/orders": ["post"],
         "/api/orders/{number}": ["get"],
+        "/api/orders/{number}/payments": ["post"],
+        "/api/orders/{number}/payments/{payment_id}": ["get"],
+        "/api/orders/{number}/refunds": ["post"],
+        "/api/orders/{number}/refunds/{refund_id}": ["get"],
         "/api/session": ["get", "patch"],
         "/api/auth/token": ["post"],
     }
