@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -15,12 +16,13 @@ from orders.models import Order, Payment, Refund
 from orders.services.fulfilment import ship_rest
 from orders.services.gateway_calls import LONGEST_PAUSE, pause
 from orders.services.payments import _Call, advance, complete_open, open_payment, settle_by_hand
+from orders.services.refunds import request_refund
 from orders.services.status import cancel_expired_orders, change_status
 from shop.errors import OutOfStock
 from shop.models import StockItem, Variant
 from tests.bank import Bank, use_gateway
 from tests.factories import make_order, make_product
-from tests.orders.paying import history, mails, make_payment, pass_time, place
+from tests.orders.paying import history, mails, make_captured, make_payment, pass_time, place
 
 pytestmark = pytest.mark.django_db
 
@@ -343,6 +345,21 @@ def test_one_payment_that_cannot_be_asked_for_does_not_keep_others(
 
     assert complete_open() == {"payments": 2, "refunds": 0, "failed": 1}
 
+    payment.refresh_from_db()
+    assert payment.state == "requires_action"
+
+
+def test_one_row_that_the_database_refuses_does_not_keep_others(bank: Bank) -> None:
+    captured = make_captured(bank)
+    request_refund(payment=captured, amount=80, reason="", actor=None, key=uuid4())
+    Payment.objects.filter(pk=captured.pk).update(refunded_amount=0)  # books that do not add up
+    bank.refusals["refund"] = "not now"
+    payment = make_payment()
+    pass_time(hours=1)
+
+    assert complete_open() == {"payments": 1, "refunds": 1, "failed": 1}
+
+    assert bank.calls[-2:] == ["refund", "start"]  # money that is owed comes first
     payment.refresh_from_db()
     assert payment.state == "requires_action"
 
