@@ -4,7 +4,6 @@ The answer to a key is written with the payment or refund, before any gateway is
 the same, byte for byte, whatever the gateway says. How it stands is at the answer's `Location`.
 """
 
-import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated
@@ -25,13 +24,11 @@ from orders.keyed import IdempotencyKey, keyed
 from orders.models import Order, Payment, Refund
 from orders.numbers import read_number
 from orders.queries import look_up_order, may_change
-from orders.services.payments import advance, open_payment
+from orders.services.payments import advance, open_payment, try_now
 from orders.services.refunds import advance_refund, request_refund
 from shop.api import Text
 from shop.models import Customer
 from shop.problems import Problem
-
-logger = logging.getLogger(__name__)
 
 payments_router = Router(tags=["Payments"])
 
@@ -98,7 +95,7 @@ def create_payment(
             payment = open_payment(order=order, gateway=gateway_of(wanted.method))
             attempt.answer = _answer(order, "payments", payment_out(payment))
     if attempt.outcome == "done":
-        _ask_now(advance, payment.pk)
+        try_now(payment, advance)
     return attempt.response()
 
 
@@ -136,7 +133,7 @@ def create_refund(
             )
             attempt.answer = _answer(order, "refunds", refund_out(refund))
     if attempt.outcome == "done":
-        _ask_now(advance_refund, refund.pk)
+        try_now(refund, advance_refund)
     return attempt.response()
 
 
@@ -181,14 +178,6 @@ def _answer(order: Order, collection: str, out: PaymentOut | RefundOut) -> Answe
         "Location": f"/api/orders/{order.number}/{collection}/{out.id}",
     }
     return Answer(HTTPStatus.CREATED, out.model_dump_json().encode(), headers)
-
-
-def _ask_now(move: Callable[[UUID], object], pk: UUID) -> None:
-    """The answer is given already: what fails here, the completer does again."""
-    try:
-        move(pk)
-    except Exception:
-        logger.exception("payments: %s is left to the completer", pk)
 
 
 def _order(request: HttpRequest, number: str, *, email: str = "") -> Order:

@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from orders.admin.forms import BROKEN, DECLINED, SELLABLE, RefundForm, SettleForm, ShipForm
-from orders.admin.steps import send_back
 from orders.errors import (
     NothingCaptured,
     NoUnits,
@@ -28,7 +27,8 @@ from orders.errors import (
 from orders.idempotency import KeyReused
 from orders.models import Order, Payment, Refund, Return
 from orders.services.fulfilment import settle_return, ship
-from orders.services.refunds import request_refund
+from orders.services.payments import try_now
+from orders.services.refunds import advance_refund, request_refund
 from orders.services.status import allowed_origins
 from shop.errors import ShopError, StockTooLow
 from shop.models import Customer
@@ -176,7 +176,7 @@ class RefundPage(Page):
             actor=actor,
             key=form.cleaned_data["key"],
         )
-        state = Refund.State(send_back(refund).state)
+        state = Refund.State(try_now(refund, advance_refund).state)
         text = str(REFUND_TOLD[state]) % {"amount": refund.money}
         return Told(text, REFUND_LEVELS.get(state, messages.SUCCESS))
 

@@ -1,6 +1,5 @@
 """Steps of an order's life, taken by staff: mark paid, fulfil, cancel, refund."""
 
-import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,17 +19,23 @@ from orders.gateways import BY_HAND
 from orders.models import Order, Payment, Refund
 from orders.services.fulfilment import ship_rest
 from orders.services.gateway_calls import lock_order
-from orders.services.payments import settle_by_hand
+from orders.services.payments import settle_by_hand, try_now
 from orders.services.refunds import advance_refund, request_refund
-from orders.services.status import OPEN_PAYMENT, SENT, allowed_origins, change_status
+from orders.services.status import (
+    OPEN_PAYMENT,
+    SENT,
+    allowed_origins,
+    change_status,
+    was_not_paid_in_time,
+)
 from shop.errors import StockTooLow
 from shop.models import Customer
-
-logger = logging.getLogger(__name__)
 
 IN_FULL: Final = "Full refund"
 BUDGET: Final = 20.0
 """Seconds after which the gateway is left to the completer."""
+LET_GO: Final = (Payment.State.FAILED, Payment.State.CANCELLED)
+"""Payments that bring no money."""
 MOST_AT_ONCE: Final = 200
 """Orders in one action: each is a transaction of its own, and a request must end in time."""
 NAMED: Final = 8
@@ -96,11 +101,15 @@ class Outcome:
     """Their shoppers may pay by card any moment: marked as paid, they would pay twice."""
     unpaid: list[str] = field(default_factory=list)
     """There is no money to send back."""
+    sold: list[str] = field(default_factory=list)
+    """Their money came late, and others have their units: staff send it back."""
     asked: list[str] = field(default_factory=list)
     """The gateway has not sent the money back yet."""
 
 
 def may_take(order: Order, step: Step) -> bool:
+    if step.to == Order.Status.PAID:
+        return _may_mark_paid(order, list(order.payments.all()))
     return order.status in allowed_origins(order, step.to)
 
 
@@ -114,7 +123,12 @@ def steps_of(order: Order, payments: Sequence[Payment]) -> list[Step]:
 
 
 def _may_mark_paid(order: Order, payments: Sequence[Payment]) -> bool:
-    """Cash comes after its parcel; cards are nobody's to mark."""
+    """Cash comes after its parcel, transfers after their time; cards are nobody's to mark."""
+    if order.status == Order.Status.CANCELLED and was_not_paid_in_time(order):
+        return all(
+            each.state in LET_GO or (each.gateway in BY_HAND and each.state in OPEN_PAYMENT)
+            for each in payments
+        )
     if not payments:
         return order.status == Order.Status.PENDING
     by_hand = any(each.gateway in BY_HAND and each.state in OPEN_PAYMENT for each in payments)
@@ -147,8 +161,13 @@ def take_step(
         except NothingCaptured:
             outcome.unpaid.append(order.number)
         else:
+            if step.to == Order.Status.PAID and order.status == Order.Status.CANCELLED:
+                outcome.sold.append(order.number)
+                continue
             late = time.monotonic() > until
-            done = refund is None or (not late and send_back(refund).state == Refund.State.DONE)
+            if refund and not late:
+                refund = try_now(refund, advance_refund)
+            done = refund is None or refund.state == Refund.State.DONE
             (outcome.moved if done else outcome.asked).append(order.number)
     return outcome
 
@@ -185,15 +204,6 @@ def _refund_rest(order: Order, actor: Customer) -> Refund:
     failed = payment.refunds.filter(state=Refund.State.FAILED).count()
     key = uuid5(payment.pk, f"rest after {payment.refunded_amount} and {failed} that failed")
     return request_refund(payment=payment, amount=rest, reason=IN_FULL, actor=actor, key=key)
-
-
-def send_back(refund: Refund) -> Refund:
-    """Ask the gateway now. What fails here, the completer does again."""
-    try:
-        return advance_refund(refund.pk)
-    except Exception:
-        logger.exception("admin: refund %s is left to the completer", refund.pk)
-        return refund
 
 
 def tell(request: HttpRequest, outcome: Outcome, step: Step) -> None:
@@ -235,6 +245,9 @@ def tell(request: HttpRequest, outcome: Outcome, step: Step) -> None:
     if outcome.unpaid:
         text = _("%(orders)s: there is no money to send back.")
         messages.warning(request, text % {"orders": _names(outcome.unpaid)})
+    if outcome.sold:
+        text = _("%(orders)s: the units were sold meanwhile. Please send the money back.")
+        messages.warning(request, text % {"orders": _names(outcome.sold)})
     if outcome.asked:
         text = _("%(orders)s: the refund is under way. The order's page shows how it ends.")
         messages.info(request, text % {"orders": _names(outcome.asked)})

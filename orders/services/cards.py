@@ -15,7 +15,7 @@ from prometheus_client import Counter
 from orders.gateways import BY_HAND, gateway_of
 from orders.gateways.events import Event
 from orders.models import GatewayEvent, Order, Payment, Refund
-from orders.services.payments import advance, open_payment
+from orders.services.payments import advance, open_payment, try_now
 from orders.services.refunds import advance_refund
 from orders.services.status import OPEN_PAYMENT
 
@@ -44,9 +44,9 @@ def pay_by_card(order: Order) -> Payment:
     Raises WrongStatus for an order that waits for no money, PaymentUnderWay, MethodNotOffered.
     """
     gateway = gateway_of(Order.Payment.CARD)
-    payment = advance(open_payment(order=order, gateway=gateway).pk)
+    payment = try_now(open_payment(order=order, gateway=gateway), advance)
     if payment.state in (State.FAILED, State.CANCELLED):  # such as a page that has expired
-        payment = advance(open_payment(order=order, gateway=gateway).pk)
+        payment = try_now(open_payment(order=order, gateway=gateway), advance)
     return payment
 
 
@@ -56,7 +56,7 @@ def come_back(order: Order) -> Payment | None:
     None where money comes by hand: there is nobody to ask.
     """
     payment = order.payments.exclude(gateway__in=BY_HAND).first()
-    return look_again(payment, advance) if payment else None
+    return try_now(payment, lambda _: look_again(payment, advance)) if payment else None
 
 
 def look_again[Row: (Payment, Refund)](row: Row, move: Callable[[UUID], Row]) -> Row:

@@ -140,24 +140,23 @@ def _close_by_hand(payment: Payment, state: State) -> bool:
 def settle_by_hand(*, order: Order, actor: Customer | None) -> Payment:
     """Staff say that the money has come, by bank or at the door: CAPTURED, and the order is paid.
 
-    Raises WrongStatus for an order that waits for no money (any more), and PaymentUnderWay where a
-    gateway could take the money as well; then nothing has changed.
+    An order that was not paid in time is reinstated, or stays cancelled and its money goes back
+    where its units were sold. Raises WrongStatus for an order that waits for no money, and
+    PaymentUnderWay where a gateway could take the money as well; then nothing has changed.
     """
-    current = lock_order(order.pk)
+    order.status = lock_order(order.pk).status
     payment = order.payments.exclude(state__in=(State.FAILED, State.CANCELLED)).first()
-    if current.status not in OWED or (payment and payment.state not in OPEN_PAYMENT):
-        raise WrongStatus(order.number, current.status, Status.PAID)
+    awaited = order.status in OWED or _came_late(order)
+    if not awaited or (payment and payment.state not in OPEN_PAYMENT):
+        raise WrongStatus(order.number, order.status, Status.PAID)
     if payment is None:
         method = order.payment_method
         payment = write_payment(order=order, gateway=method if method in BY_HAND else BY_HAND[0])
     elif payment.gateway not in BY_HAND:
         raise PaymentUnderWay(method_of(payment.gateway))
     _close_by_hand(payment, State.CAPTURED)
-    if current.status == Status.PENDING:
-        change_status(order=order, to=Status.PAID, actor=actor)
-    else:
-        tell_tabs(order, current.status)
     payment.refresh_from_db()
+    _take_effect(order, payment, before=State.REQUIRES_ACTION, actor=actor)
     return payment
 
 
@@ -176,6 +175,18 @@ def advance(payment_id: UUID) -> Payment:
     if payment.state == State.CAPTURED and payment.refunded_amount:
         advance_new_refunds(payment)
     return payment
+
+
+def try_now[Row: (Payment, Refund)](row: Row, move: Callable[[UUID], Row]) -> Row:
+    """`advance`, `advance_refund` or alike after a commit: the effect is there already.
+
+    What fails here, the completer does again, and the row is returned as it was.
+    """
+    try:
+        return move(row.pk)
+    except Exception:
+        logger.exception("payments: %s is left to the completer", row.pk)
+        return row
 
 
 @dataclass(frozen=True)
@@ -294,7 +305,7 @@ def _could_come_back(order: Order) -> bool:
 
     Only a look. `reinstate` decides, and the money goes back where it cannot.
     """
-    if order.status != Status.CANCELLED or not was_not_paid_in_time(order):
+    if not _came_late(order):
         return False
     stocks = {
         stock.variant_id: stock
@@ -307,14 +318,20 @@ def _could_come_back(order: Order) -> bool:
     )
 
 
-def _take_effect(order: Order, payment: Payment, *, before: str) -> None:
+def _came_late(order: Order) -> bool:
+    return order.status == Status.CANCELLED and was_not_paid_in_time(order)
+
+
+def _take_effect(
+    order: Order, payment: Payment, *, before: str, actor: Customer | None = None
+) -> None:
     """What the payment's new state means for its order, whose row is locked."""
-    is_late = order.status == Status.CANCELLED and was_not_paid_in_time(order)
+    is_late = _came_late(order)
     if payment.state == State.CAPTURED and order.status == Status.PENDING:
-        change_status(order=order, to=Status.PAID)
+        change_status(order=order, to=Status.PAID, actor=actor)
         return
     if payment.state == State.CAPTURED and order.status in GONE:
-        if is_late and _reinstated(order):
+        if is_late and _reinstated(order, actor):
             return
         refund_by_itself(payment)
     elif not (is_late and payment.state == State.CANCELLED and before == State.AUTHORISED):
@@ -325,10 +342,10 @@ def _take_effect(order: Order, payment: Payment, *, before: str) -> None:
     tell_tabs(order, order.status)
 
 
-def _reinstated(order: Order) -> bool:
+def _reinstated(order: Order, actor: Customer | None) -> bool:
     try:
         with transaction.atomic():
-            reinstate(order=order)
+            reinstate(order=order, actor=actor)
     except OutOfStock:
         return False
     return True

@@ -17,7 +17,7 @@ from orders.models import Order
 from orders.numbers import read_number
 from orders.queries import may_change, with_lines
 from orders.services.fulfilment import MAY_COME_BACK, request_return
-from orders.services.payments import advance
+from orders.services.payments import advance, try_now
 from orders.services.status import OPEN_PAYMENT, change_status
 from shop.models import Customer
 from shop.privacy import private_page
@@ -49,7 +49,7 @@ def _cancel(request: HttpRequest, order: Order) -> None:
             messages.warning(request, _("This order cannot be cancelled any more."))
         return
     for payment in order.payments.filter(state__in=OPEN_PAYMENT):
-        advance(payment.pk)  # or the completer, where the gateway is away
+        try_now(payment, advance)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -10,7 +10,7 @@ from django.test import Client
 
 from orders.models import Order, Payment, Refund
 from orders.queries import SESSION_ORDERS
-from orders.services.payments import complete_open
+from orders.services.payments import advance, complete_open
 from orders.services.status import change_status
 from shop.models import Customer
 from tests.bank import Bank
@@ -235,6 +235,25 @@ def test_a_guest_pays_for_what_their_session_ordered(order: Order) -> None:
     session.save()
 
     assert pay(guest, order, "invoice").status_code == HTTPStatus.CREATED
+
+
+@pytest.mark.parametrize("page", ["pay", "paid", "cancel"])
+def test_a_bank_that_talks_nonsense_spoils_no_page(
+    bank: Bank, shopper: Client, order: Order, page: str
+) -> None:
+    """What the page did is done; the completer asks again."""
+    payment = advance(make_payment(order).pk)
+    bank.set_state(payment, "nonsense")
+
+    answer = shopper.generic(
+        "GET" if page == "paid" else "POST", f"{order.get_absolute_url()}{page}/"
+    )
+
+    assert answer.status_code == HTTPStatus.SEE_OTHER
+    order.refresh_from_db()
+    assert order.status == ("cancelled" if page == "cancel" else "pending")
+    payment.refresh_from_db()
+    assert payment.next_try_at is not None
 
 
 # --- Refunds -------------------------------------------------------------------------------------
