@@ -1,6 +1,7 @@
 """An order's pages in the admin: asked, confirmed, done once, and only by who may."""
 
 import re
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -9,9 +10,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from orders.models import Order, OutboxMessage, Return, Shipment
 from orders.services.fulfilment import request_return, ship, ship_rest
+from orders.services.status import cancel_expired_orders, change_status
 from shop.models import Customer, StockItem, Variant
 from tests.orders.admin_pages import act, confirm, fields, fill, refunds, url
 from tests.orders.life import line_ids, lines, mails, paid, placed, stock
@@ -203,6 +206,31 @@ def test_the_page_offers_what_the_order_allows(client: Client, variant: Variant)
     assert offered(client, done) == ["settle", "refund", "resend"]
     ship_rest(order=cash)
     assert offered(client, cash) == ["mark_paid", "resend"]  # its money comes with the courier
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_transfer_that_came_too_late_is_marked_as_paid_or_sent_back(
+    client: Client, variant: Variant, is_gone: bool
+) -> None:
+    late, cancelled = placed({variant: 6}), placed({variant: 1})
+    Order.objects.filter(pk=late.pk).update(expires_at=timezone.now() - timedelta(minutes=1))
+    cancel_expired_orders()
+    change_status(order=cancelled, to="cancelled")
+    if is_gone:
+        placed({variant: 5})
+    late.refresh_from_db()
+    before = offered(client, late)
+
+    told = act(client, "mark_paid", late, confirmed="1")
+
+    late.refresh_from_db()
+    assert (before, offered(client, cancelled)) == (["mark_paid", "resend"], ["resend"])
+    assert "mark_paid" not in offered(client, late)
+    if is_gone:
+        text = f"{late.number}: the units were sold meanwhile. Please send the money back."
+        assert (late.status, told) == ("cancelled", [text])
+    else:
+        assert (late.status, told) == ("paid", [f"{late.number} is paid now."])
 
 
 NAMES = ("ship", "refund", "settle", "resend")

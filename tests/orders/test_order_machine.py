@@ -71,6 +71,7 @@ class Sale:
         self.units = {variant: [count, 0, 0] for variant, count in units.items()}
         self.line = dict(zip(units, line_ids(order), strict=True))
         self.captured = self.refunded = 0
+        self.is_late = False  # cancelled, as nobody paid it in time
         self.asked: tuple[Return, dict[int, int]] | None = None
 
     def __repr__(self) -> str:
@@ -198,17 +199,29 @@ class Shop(RuleBasedStateMachine):
         for variant, units in sale.open.items():
             self.shelves[variant].allocated += sign * units
 
-    @precondition(lambda self: any(sale.owes for sale in self.sold))
+    @precondition(lambda self: any(sale.owes or sale.is_late for sale in self.sold))
     @rule(pick=PICK)
     def pay_late(self, pick: int) -> None:
-        self.pay(self.choose(pick, lambda sale: sale.owes))
+        self.pay(self.choose(pick, lambda sale: sale.owes or sale.is_late))
 
     def pay(self, sale: Sale) -> None:
-        error = None if sale.owes else WrongStatus
-        self.attempt(error, lambda: settle_by_hand(order=sale.order, actor=None))
-        if not error:
-            sale.captured = sale.total
-            sale.status = "paid" if sale.status == "pending" else sale.status
+        error = None if sale.owes or sale.is_late else WrongStatus
+        payment = self.attempt(error, lambda: settle_by_hand(order=sale.order, actor=None))
+        if not payment:
+            return
+        sale.captured = sale.total
+        if sale.status == "pending":
+            sale.status = "paid"
+        elif sale.is_late and self.are_there(sale):
+            sale.status = "paid"
+            self.hold(sale, 1)
+        elif sale.is_late:
+            assert advance_refund(payment.refunds.get().pk).state == "done"
+            sale.refunded = sale.total
+        sale.is_late = False
+
+    def are_there(self, sale: Sale) -> bool:
+        return all(self.shelves[v].can_promise(count) for v, count in sale.open.items())
 
     @precondition(lambda self: any(s.status in ("pending", "cancelled") for s in self.sold))
     @rule(pick=PICK, how=st.sampled_from(["cancel", "expire", "come_back"]))
@@ -223,7 +236,7 @@ class Shop(RuleBasedStateMachine):
         else:
             self.cancel(sale)
         if sale.status == "pending":
-            sale.status = "cancelled"
+            sale.status, sale.is_late = "cancelled", how == "expire"
             self.hold(sale, -1)
 
     def cancel(self, sale: Sale) -> None:
@@ -236,14 +249,16 @@ class Shop(RuleBasedStateMachine):
         assert cancel_expired_orders() == (sale.status == "pending")
 
     def come_back(self, sale: Sale) -> None:
+        if sale.refunded == sale.captured > 0:
+            return  # nobody reinstates what was paid back
         error: type[Exception] | None = None
         if sale.status != "cancelled":
             error = WrongStatus
-        elif not all(self.shelves[v].can_promise(count) for v, count in sale.open.items()):
+        elif not self.are_there(sale):
             error = OutOfStock
         self.attempt(error, lambda: reinstate(order=sale.order))
         if not error:
-            sale.status = "paid"
+            sale.status, sale.is_late = "paid", False
             self.hold(sale, 1)
 
     # --- Parcels ---

@@ -21,7 +21,7 @@ from orders.services.status import cancel_expired_orders, change_status
 from shop.errors import OutOfStock
 from shop.models import StockItem, Variant
 from tests.bank import Bank, use_gateway
-from tests.factories import make_order, make_product
+from tests.factories import make_customer, make_order, make_product
 from tests.orders.paying import history, mails, make_captured, make_payment, pass_time, place
 
 pytestmark = pytest.mark.django_db
@@ -544,6 +544,35 @@ def test_cash_is_settled_after_its_parcel_left(variant: Variant) -> None:
 
     order.refresh_from_db()
     assert (payment.state, order.status) == ("captured", "fulfilled")
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_transfer_after_its_time_brings_the_order_back_or_goes_back(
+    variant: Variant, is_gone: bool
+) -> None:
+    order, clerk = place(variant, method="invoice"), make_customer(is_staff=True)
+    expire(order)
+    complete_open()  # the payment is let go
+    if is_gone:
+        sell_out(variant)
+
+    payment = settle_by_hand(order=order, actor=clerk)
+    complete_open()
+    with pytest.raises(WrongStatus):
+        settle_by_hand(order=order, actor=clerk)
+
+    payment.refresh_from_db()
+    last = order.history.latest("pk")
+    if is_gone:
+        assert (payment.state, order.status, last.to_status) == (
+            "refunded",
+            "cancelled",
+            "cancelled",
+        )
+        assert mails(order) == ["cancelled", "stock_gone", "refunded"]
+    else:
+        assert (payment.state, order.status, last.actor) == ("captured", "paid", clerk)
+        assert mails(order) == ["cancelled"]
 
 
 def test_settling_is_news_to_whoever_asked_before(bank: Bank) -> None:
