@@ -23,11 +23,11 @@ class OrderActions(ModelAdmin[Order]):
 
     actions = ("mark_paid", "fulfil", "cancel", "refund", "export")
 
-    @admin.action(permissions=["change"], description=_("Mark as paid"))
+    @admin.action(permissions=["change"], description=_("Mark as paid…"))
     def mark_paid(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
         return self._step_many(request, queryset, STEPS["mark_paid"])
 
-    @admin.action(permissions=["change"], description=_("Mark as fulfilled"))
+    @admin.action(permissions=["change"], description=_("Mark as fulfilled…"))
     def fulfil(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
         return self._step_many(request, queryset, STEPS["fulfil"])
 
@@ -66,7 +66,7 @@ class OrderActions(ModelAdmin[Order]):
         if order is None or step is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, str(pk))  # type: ignore[attr-defined,no-any-return]
         back = reverse("admin:orders_order_change", args=[pk])
-        asked = step.question is None or "confirmed" in request.POST
+        asked = not step.asks_for_one or "confirmed" in request.POST
         if request.method == "POST" and asked:
             tell(request, take_step(self, request, [order], step), step)
             return HttpResponseRedirect(back)
@@ -83,7 +83,7 @@ class OrderActions(ModelAdmin[Order]):
                 % {"most": MOST_AT_ONCE},
             )
             return None
-        if step.question is None or "confirmed" in request.POST:
+        if "confirmed" in request.POST:
             tell(request, take_step(self, request, orders, step), step)
             return HttpResponseRedirect(request.get_full_path())
         # The very orders that the page names: what is placed meanwhile is not among them.

@@ -44,25 +44,42 @@ NAMED: Final = 8
 
 @dataclass(frozen=True)
 class Step:
-    """A button: what it says, what it does, and whether it asks before."""
+    """A button: what it says, what it does, and what it asks before."""
 
     to: str
     name: str
     label: Promise
-    question: Promise | None = None
-    consequence: Promise | None = None
-    answer: Promise | None = None
+    question: Promise
+    consequence: Promise
+    answer: Promise
+    asks_for_one: bool = True
+    """Whether the order's page asks as well, where its button was meant for this order."""
     permission: str = "orders.change_order"
 
 
 STEPS: Final = {
     step.name: step
     for step in (
-        Step(Order.Status.PAID, "mark_paid", gettext_lazy("Mark as paid")),
+        Step(
+            Order.Status.PAID,
+            "mark_paid",
+            gettext_lazy("Mark as paid"),
+            gettext_lazy("Has the money for these orders come?"),
+            gettext_lazy("Only what came by bank or at the door. This cannot be undone."),
+            gettext_lazy("Yes, mark as paid"),
+            asks_for_one=False,
+        ),
         Step(
             Order.Status.FULFILLED,
             "fulfil",
             gettext_lazy("Mark as fulfilled"),
+            gettext_lazy("Has all of these orders left?"),
+            gettext_lazy(
+                "The units leave the stock and the shoppers are told by e-mail. This cannot be "
+                "undone."
+            ),
+            gettext_lazy("Yes, mark as fulfilled"),
+            asks_for_one=False,
         ),
         Step(
             Order.Status.CANCELLED,

@@ -105,7 +105,7 @@ def test_action_over_mixed_statuses_moves_some_and_says_why_not_the_others(clien
         make_order(status=status) for status in (Status.PENDING, Status.PAID, Status.CANCELLED)
     )
 
-    response = act(client, "mark_paid", pending, paid, cancelled)
+    response = act(client, "mark_paid", pending, paid, cancelled, confirmed="1")
 
     assert [status_of(order) for order in (pending, paid, cancelled)] == [
         Status.PAID,
@@ -122,7 +122,7 @@ def test_action_over_mixed_statuses_moves_some_and_says_why_not_the_others(clien
 def test_action_twice_takes_effect_once(client: Client) -> None:
     order, item = order_with_stock(status=Status.PAID)
 
-    first, second = (told(act(client, "fulfil", order), client) for _ in range(2))
+    first, second = (told(act(client, "fulfil", order, confirmed="1"), client) for _ in range(2))
 
     assert first == [f"{order.number} is fulfilled now."]
     assert second == [f"{order.number} was fulfilled already: nothing changed."]
@@ -130,9 +130,10 @@ def test_action_twice_takes_effect_once(client: Client) -> None:
     assert OrderStatusChange.objects.count() == 1
 
 
-@pytest.mark.parametrize("action", ["cancel", "refund"])
-def test_grave_actions_ask_before(client: Client, action: str) -> None:
-    ready = make_order(status=Status.PENDING if action == "cancel" else Status.PAID)
+@pytest.mark.parametrize("action", ["mark_paid", "fulfil", "cancel", "refund"])
+def test_actions_ask_before(client: Client, action: str) -> None:
+    waits = action in ("mark_paid", "cancel")
+    ready = make_order(status=Status.PENDING if waits else Status.PAID)
     done = make_order(status=Status.CANCELLED)
 
     response = act(client, action, ready, done)
@@ -211,7 +212,7 @@ def test_a_step_that_does_not_exist_leads_back(client: Client) -> None:
 def test_an_invoice_is_paid_before_it_is_sent(client: Client) -> None:
     order, item = order_with_stock(status=Status.PENDING, payment_method=Order.Payment.INVOICE)
 
-    act(client, "fulfil", order)
+    act(client, "fulfil", order, confirmed="1")
 
     assert (status_of(order), units(item)) == (Status.PENDING, (10, 2))
 
@@ -219,7 +220,7 @@ def test_an_invoice_is_paid_before_it_is_sent(client: Client) -> None:
 def test_cash_on_delivery_is_sent_before_it_is_paid(client: Client) -> None:
     order, item = order_with_stock(status=Status.PENDING, payment_method=Order.Payment.CASH)
 
-    act(client, "fulfil", order)
+    act(client, "fulfil", order, confirmed="1")
 
     assert (status_of(order), units(item)) == (Status.FULFILLED, (8, 0))
 
@@ -302,7 +303,7 @@ def test_who_may_only_look_takes_no_step() -> None:
     order, item = order_with_stock()
 
     button = step(client, order, "mark_paid")
-    act(client, "mark_paid", order)
+    act(client, "mark_paid", order, confirmed="1")
     page = client.get(reverse("admin:orders_order_change", args=[order.pk]))
 
     assert (button.status_code, page.status_code, page.context["steps"]) == (403, 200, [])
@@ -363,7 +364,7 @@ def test_shipping_is_in_the_ledger_with_who_and_which_order(
 ) -> None:
     order, item = order_with_stock(status=Status.PAID)
 
-    act(client, "fulfil", order)
+    act(client, "fulfil", order, confirmed="1")
 
     assert ledger(item) == [
         ("received", 10, 0, "system", ""),
@@ -378,7 +379,7 @@ def test_an_order_whose_units_have_not_come_is_not_sent(client: Client) -> None:
     StockItem.objects.update(back_order=True)
     adjust_stock({item.variant_id: -9}, Cause(Mover.STAFF, reason="broken"))
 
-    response = act(client, "fulfil", order)
+    response = act(client, "fulfil", order, confirmed="1")
 
     said = f"{order.number} was left alone: only 1 of {item.variant.sku} are on hand."
     assert told(response, client) == [said]
