@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from orders.errors import TooManyTries
 from orders.models import Order, OrderLine, OrderStatusChange, Refund, Return
 from orders.services.fulfilment import MAY_COME_BACK
-from orders.services.status import HOLDS_STOCK, SENT
+from orders.services.status import HOLDS_STOCK, PAID_AT_DOOR, SENT
 from shop.models import Customer, ProductImage
 from shop.queries.stock import registers_open_units
 from shop.throttle import LOOKUP, SCAN, give_back, spend_try
@@ -145,6 +145,8 @@ def _ahead(order: Order) -> list[Promise]:
 
 
 def _status_step(change: OrderStatusChange) -> Step:
+    if change.note == PAID_AT_DOOR and change.from_status == change.to_status:
+        return Step(STEP_LABELS[Status.PAID], change.at)
     if change.to_status not in SENT:
         return Step(STEP_LABELS[change.to_status], change.at, change.note)
     last = change.to_status == Status.FULFILLED and change.from_status == Status.PARTLY_FULFILLED

@@ -31,11 +31,13 @@ from orders.gateways.base import (
     PaymentAnswer,
 )
 from orders.mails import queue_mail
-from orders.models import Order, Payment, Refund
+from orders.models import Order, OrderStatusChange, Payment, Refund
 from orders.services.gateway_calls import AFTER_REFUSAL, ask, lock_order, pause, record, take
 from orders.services.refunds import advance_new_refunds, advance_refund, refund_by_itself
 from orders.services.status import (
     OPEN_PAYMENT,
+    PAID_AT_DOOR,
+    SENT,
     change_status,
     reinstate,
     tell_tabs,
@@ -155,6 +157,11 @@ def settle_by_hand(*, order: Order, actor: Customer | None) -> Payment:
     elif payment.gateway not in BY_HAND:
         raise PaymentUnderWay(method_of(payment.gateway))
     _close_by_hand(payment, State.CAPTURED)
+    if order.status in SENT:
+        status = order.status  # which stays: whose word it was is written down all the same
+        OrderStatusChange.objects.create(
+            order=order, from_status=status, to_status=status, actor=actor, note=PAID_AT_DOOR
+        )
     payment.refresh_from_db()
     _take_effect(order, payment, before=State.REQUIRES_ACTION, actor=actor)
     return payment

@@ -26,6 +26,7 @@ Status = Order.Status
 
 NOT_PAID: Final = gettext_noop("Not paid in time")
 CAME_LATE: Final = gettext_noop("Your payment came after all")
+PAID_AT_DOOR: Final = gettext_noop("Paid after its parcel left")
 """Notes in the history; the order's page shows them in the reader's language."""
 
 OPEN_PAYMENT: Final = (

@@ -13,6 +13,7 @@ from pytest_django.fixtures import Settings
 from orders.errors import MethodNotOffered, PaymentUnderWay, WrongStatus
 from orders.gateways import gateway_of
 from orders.models import Order, Payment, Refund
+from orders.queries import order_steps
 from orders.services.fulfilment import ship_rest
 from orders.services.gateway_calls import LONGEST_PAUSE, pause
 from orders.services.payments import _Call, advance, complete_open, open_payment, settle_by_hand
@@ -535,15 +536,19 @@ def test_staff_settle_an_invoice_once() -> None:
 
 
 def test_cash_is_settled_after_its_parcel_left(variant: Variant) -> None:
-    order = place(variant, method="cash_on_delivery")
+    order, clerk = place(variant, method="cash_on_delivery"), make_customer(is_staff=True)
     ship_rest(order=order, actor=None)
 
-    payment = settle_by_hand(order=order, actor=None)
+    payment = settle_by_hand(order=order, actor=clerk)
     with pytest.raises(WrongStatus):
-        settle_by_hand(order=order, actor=None)
+        settle_by_hand(order=order, actor=clerk)
 
     order.refresh_from_db()
     assert (payment.state, order.status) == ("captured", "fulfilled")
+    last = order.history.latest("pk")
+    assert (last.from_status, last.to_status, last.actor) == ("fulfilled", "fulfilled", clerk)
+    shown = [(str(step.label), step.tracking) for step in order_steps(order)]
+    assert shown == [("Received", ""), ("On its way", ""), ("Paid", "")]
 
 
 @pytest.mark.parametrize("is_gone", [False, True])
