@@ -14,6 +14,7 @@ from orders.admin.forms import ResendForm
 from orders.admin.pages import Page, Told
 from orders.mails import mail_of, queue_again
 from orders.models import Order, Refund, Return
+from orders.services.gateway_calls import lock_order
 from shop.models import Customer
 
 
@@ -39,6 +40,7 @@ class ResendPage(Page):
 
     @transaction.atomic
     def take(self, form: ResendForm, actor: Customer) -> Told:
+        lock_order(self.order.pk)  # as for every mail of an order: one after the other
         template, _colon, about = form.cleaned_data["mail"].partition(":")
         context = {}
         if template == "refunded":

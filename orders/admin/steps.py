@@ -12,7 +12,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 
 from orders.errors import NothingCaptured, PaymentUnderWay, WrongStatus
 from orders.gateways import BY_HAND
@@ -31,7 +31,7 @@ from orders.services.status import (
 from shop.errors import StockTooLow
 from shop.models import Customer
 
-IN_FULL: Final = "Full refund"
+IN_FULL: Final = gettext_noop("Full refund")
 BUDGET: Final = 20.0
 """Seconds after which the gateway is left to the completer."""
 LET_GO: Final = (Payment.State.FAILED, Payment.State.CANCELLED)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from orders.gateways import method_of
@@ -61,7 +62,7 @@ def _refund_row(refund: Refund, currency: str) -> MoneyRow:
         state=refund.get_state_display(),
         at=refund.updated_at,
         by=str(refund.actor or _("the shop itself")),
-        details=refund.reason,
+        details=translation.gettext(refund.reason),  # where it is the shop's own
         amount=Money(refund.amount, currency),
         failure=refund.failure,
         is_back=True,

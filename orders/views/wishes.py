@@ -79,7 +79,11 @@ def _asked(request: HttpRequest, order: Order, form: ReturnForm) -> bool:
     except (NoUnits, TooManyUnits):
         form.add_error(None, _("Please choose what you want to send back."))
         return False
-    except (ReturnOpen, KeyReused, WrongStatus):
+    except (KeyReused, WrongStatus):
+        text = _("This wish was not taken: the order has changed since you opened the form.")
+        messages.warning(request, text)
+        return True
+    except ReturnOpen:
         messages.info(request, _("We have your wish to return something and will answer it."))
         return True
     messages.success(request, _("We have your wish to return something and will answer it."))

@@ -4,7 +4,9 @@ from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.utils.translation import override
 
+from orders.admin.whereabouts import money_rows, payments_of
 from orders.gateways.base import GatewayRefused, GatewayUnreachable
 from orders.gateways.manual import Invoice
 from orders.models import Order, Refund
@@ -157,6 +159,8 @@ def test_several_orders_are_refunded_in_full_and_once(client: Client, variant: V
     assert second[0] == f"{one.number}, {other.number} were refunded already: nothing changed."
     assert [amount for amount, _, _ in refunds(one)] == [one.total_amount]
     assert (stock(variant), mails(one)) == ((9, 1), ["refunded"])
+    with override("ja"):
+        assert [row.details for row in money_rows(payments_of(one)) if row.is_back] == ["全額返金"]
 
 
 def test_a_refund_that_failed_is_tried_again_under_another_key(

@@ -119,6 +119,25 @@ def test_what_left_may_be_sent_back(client: Client, variant: Variant) -> None:
     assert url not in shown  # one at a time
 
 
+def test_another_wish_under_the_same_key_is_not_said_to_be_taken(
+    client: Client, variant: Variant
+) -> None:
+    order = paid({variant: 3})
+    ship_rest(order=order)
+    remember(client, order)
+    url = f"{order.get_absolute_url()}return/"
+    (form,) = [form for form in forms_of(text_of(client.get(url))) if "key" in form.fields]
+    wished = form.fields | {"reason": "Too small"}
+    line = f"line_{line_ids(order)[0]}"
+    client.post(url, wished | {line: "2"}, follow=True)
+
+    told = text_of(client.post(url, wished | {line: "1"}, follow=True))
+
+    assert "This wish was not taken" in told
+    assert "We have your wish" not in told
+    assert Return.objects.get().lines.get().quantity == 2
+
+
 @pytest.mark.parametrize("units", ["4", "-1", "x", ""])
 def test_no_more_comes_back_than_left(client: Client, variant: Variant, units: str) -> None:
     order = paid({variant: 3})
