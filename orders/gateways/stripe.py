@@ -7,12 +7,14 @@
 
 Stripe remembers a key for a day (docs.stripe.com/api/idempotent_requests). A session ends long
 before, so a reply that was lost is had again by the same key; a refund carries its id as metadata.
+It keeps its own 5xx as well: a payment gives way to another then, a refund waits for that day.
 """
 
 import functools
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
@@ -85,7 +87,7 @@ class StripeGateway:
             return self.look_up(payment)
         wishes = _session_wishes(payment)
         key: Any = {"idempotency_key": f"{payment.pk}:start"}
-        session = _ask(lambda: client().v1.checkout.sessions.create(wishes, key))
+        session = _ask(lambda: _start(wishes, key))
         replayed = session.last_response and "Idempotent-Replayed" in session.last_response.headers
         # A replay tells how things stood then.
         return _read_session(payment, session.id) if replayed else _answer(payment, session)
@@ -171,6 +173,21 @@ def _ask[T](question: Callable[[], T]) -> T:
         raise GatewayUnreachable(str(error)) from error
     except stripe.StripeError as error:
         raise GatewayUnreachable(str(error)) from error
+
+
+def _start(wishes: "SessionCreateParams", key: Any) -> stripe.checkout.Session:
+    """Raises GatewayRefused where Stripe keeps a breakdown of its own (5xx) under the key.
+
+    It would say the same for a day. Another payment has another key, and a session that may have
+    been made all the same ends by itself, as nobody has its address.
+    """
+    try:
+        return client().v1.checkout.sessions.create(wishes, key)
+    except stripe.APIError as error:
+        kept = "Idempotent-Replayed" in (error.headers or {})
+        if kept and (error.http_status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise GatewayRefused(str(error)) from error
+        raise
 
 
 # --- Payments ------------------------------------------------------------------------------------

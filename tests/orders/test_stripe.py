@@ -205,6 +205,24 @@ def test_a_lost_reply_is_had_again_and_makes_one_page(
     assert len(account.sessions(payment.pk)) == 2
 
 
+def test_a_breakdown_that_stripe_keeps_under_the_key_gives_way_to_another_payment(
+    order: Order, account: Account, line: Line, stack: Stack
+) -> None:
+    line.losing = 1 + gateway.RETRIES
+    first = advance(order.payments.get().pk)
+    with card.stripe_database(stack.state) as database:
+        database.execute(
+            "UPDATE idempotency SET status = 500, body = ? WHERE key = ?",
+            ['{"error": {"type": "api_error", "message": "broken"}}', f"{first.pk}:start"],
+        )
+
+    second = pay_by_card(order)
+
+    first.refresh_from_db()
+    assert (first.state, second.state) == (State.FAILED, State.REQUIRES_ACTION)
+    assert len(account.sessions(second.pk)) == 1
+
+
 def test_a_page_paid_before_its_reply_was_had_again_is_found_paid(
     order: Order, account: Account, line: Line
 ) -> None:
