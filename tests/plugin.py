@@ -15,11 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import httpx
 import pytest
 
 from regions.embedded import claim
 from regions.embedded.plan import REPOSITORY
-from tests.stack import Booted, Stack, ports_of, worker
+from tests.shopper import Shopper
+from tests.stack import Booted, Stack, ports_of, wait_until, worker
 
 _booted: list[Booted] = []
 _LOOKS_ONLY = {
@@ -125,4 +127,14 @@ def own_stack(own_booted: Booted) -> Stack:
     """Three regions, whole, which the test may break as it likes."""
     stack = own_booted.wait_ready()
     stack.mend()
+    for region in stack.regions.values():  # whose pools may be busy with the writer before
+        wait_until(lambda web=region["web"]: _sells(web), 30, f"{region['web']} writes again")  # type: ignore[misc]  # its default
     return stack
+
+
+def _sells(web: str) -> bool:
+    with Shopper(web) as shopper:
+        try:
+            return "Dockside Tote" in shopper.add("dockside-tote", "DKTOTE-OAT-DAY").text
+        except (StopIteration, httpx.HTTPError):  # a page that tells so, or none
+            return False
