@@ -4,7 +4,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -99,6 +99,7 @@ class OrderActions(ModelAdmin[Order]):
         back: str,
         hidden: dict[str, str],
     ) -> TemplateResponse:
+        prefetch_related_objects(orders, "payments")
         context = {
             **self.admin_site.each_context(request),
             "title": step.label,
