@@ -26,7 +26,7 @@ _FILES = ("secrets.json", "env", "stack.json", "plan.json")
 
 def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
     """Readers see the old text or the new one, never half of it."""
-    draft = path.with_name(path.name + ".new")
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")  # two may write at the same time
     draft.touch(mode)
     draft.chmod(mode)
     draft.write_text(text)
@@ -68,7 +68,8 @@ class Secrets:
         path = state / "secrets.json"
         known = {k: v for k, v in read_json(path).items() if k in cls.__dataclass_fields__}
         made = cls(**known)
-        write_atomically(path, json.dumps(asdict(made), indent=1))
+        if asdict(made) != known:  # `up` writes it; the processes that it starts read it
+            write_atomically(path, json.dumps(asdict(made), indent=1))
         return made
 
 
