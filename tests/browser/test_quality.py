@@ -37,10 +37,17 @@ new PerformanceObserver(list => {
   for (const entry of list.getEntries()) window.shifts += entry.value;
 }).observe({type: "layout-shift", buffered: true});
 """
+SETTLED: Final = """
+Promise.allSettled(document.getAnimations()
+  .filter(animation => animation instanceof CSSTransition)
+  .map(animation => animation.finished))
+"""
+"""A colour on its way to another has a contrast of its own."""
 
 
 def serious(page: Page) -> list[str]:
     """axe's serious and critical findings, with where they are."""
+    page.evaluate(SETTLED)
     found: list[dict[str, Any]] = Axe().run(page).response["violations"]
     return [
         f"{violation['id']}: {node['target']}"

@@ -116,7 +116,8 @@ def test_an_answer_that_does_not_come_is_waited_for_once(valkey: Valkey) -> None
     control = Redis(port=valkey.port, socket_timeout=0.2, retry=Retry(NoBackoff(), 2))
 
     assert _connections_for(valkey, control.ping) > 0
-    assert _connections_for(valkey, lambda: redis_primary().ping()) == 0
+    # A gate of sessions may knock meanwhile, now and then; another try would knock each time.
+    assert min(_connections_for(valkey, lambda: redis_primary().ping()) for _ in range(3)) == 0
 
 
 def _connections_for(valkey: Valkey, ping: Callable[[], object]) -> int:
