@@ -41,6 +41,6 @@ class JobRunAdmin(ModelAdmin):
     def has_delete_permission(self, request: object, obj: object = None) -> bool:
         return False
 
-    @display(description=_("status"), ordering="status", label=RUN_COLOURS)  # type: ignore[untyped-decorator]
+    @display(description=_("status"), ordering="status", label=RUN_COLOURS)  # type: ignore[untyped-decorator]  # Unfold has no types
     def state(self, run: JobRun) -> tuple[str, str]:
         return run.status, str(JobRun.Status(run.status).label)

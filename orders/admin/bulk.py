@@ -64,7 +64,7 @@ class OrderActions(ModelAdmin[Order]):
         if not request.user.has_perm(step.permission if step else "orders.change_order"):
             raise PermissionDenied
         if order is None or step is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, str(pk))  # type: ignore[attr-defined,no-any-return]
+            return self._get_obj_does_not_exist_redirect(request, self.opts, str(pk))  # type: ignore[attr-defined,no-any-return]  # Django's own, not in its stubs
         back = reverse("admin:orders_order_change", args=[pk])
         asked = not step.asks_for_one or "confirmed" in request.POST
         if request.method == "POST" and asked:

@@ -36,7 +36,7 @@ class OrderColumns:
             '<span class="ap-who">{}<small>{}</small></span>', order.name, order.email
         )
 
-    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)  # type: ignore[untyped-decorator]
+    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)  # type: ignore[untyped-decorator]  # Unfold has no types
     def state(self, order: Order) -> tuple[str, str]:
         return status_label(order)
 

@@ -63,7 +63,7 @@ class OutboxMessageAdmin(ReadOnly, ModelAdmin[OutboxMessage]):
         "dead_at",
     )
 
-    @display(description=_("state"), label=COLOURS)  # type: ignore[untyped-decorator]
+    @display(description=_("state"), label=COLOURS)  # type: ignore[untyped-decorator]  # Unfold has no types
     def state(self, message: OutboxMessage) -> tuple[str, str]:
         state = DONE if message.done_at else DEAD if message.dead_at else WAITING
         return state, str(STATES[state])

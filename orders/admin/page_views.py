@@ -57,7 +57,7 @@ def page_view(admin: ModelAdmin[Order], request: HttpRequest, pk: int, name: str
         raise PermissionDenied
     order = Order.objects.filter(pk=pk).first()
     if order is None:
-        return admin._get_obj_does_not_exist_redirect(request, admin.opts, str(pk))  # type: ignore[attr-defined,no-any-return]
+        return admin._get_obj_does_not_exist_redirect(request, admin.opts, str(pk))  # type: ignore[attr-defined,no-any-return]  # Django's own, not in its stubs
     page = PAGES[name](order)
     if request.method != "POST":
         if not page.is_open:  # somebody else was faster, or a bookmark is old

@@ -222,7 +222,7 @@ class SettlePage(Page):
         return SettleForm(data, initial={"request": self.request and self.request.pk})
 
     def summary(self, form: SettleForm) -> list[tuple[str, str]]:
-        outcome = dict(form.fields["outcome"].choices)[form.cleaned_data["outcome"]]  # type: ignore[attr-defined]
+        outcome = dict(form.fields["outcome"].choices)[form.cleaned_data["outcome"]]  # type: ignore[attr-defined]  # a ChoiceField
         return [
             *_told_of(self._find(form)),
             (_("Outcome"), str(outcome)),

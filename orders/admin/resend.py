@@ -31,7 +31,7 @@ class ResendPage(Page):
         return ResendForm(data, choices=choices)
 
     def summary(self, form: ResendForm) -> list[tuple[str, str]]:
-        labels = dict(form.fields["mail"].choices)  # type: ignore[attr-defined]
+        labels = dict(form.fields["mail"].choices)  # type: ignore[attr-defined]  # a ChoiceField
         return [
             (_("Mail"), labels[form.cleaned_data["mail"]]),
             (_("To"), self.order.email),

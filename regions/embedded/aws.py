@@ -208,7 +208,7 @@ def quicken() -> None:
     backends.list_of_moto_modules = lambda: modules
     # It lists the methods of a class to answer each request.
     names = functools.cache(method_names_from_class)
-    responses.method_names_from_class = names  # type: ignore[attr-defined]
+    responses.method_names_from_class = names  # type: ignore[attr-defined]  # moto has no types
     # Of each value in an item it asks under many names for all the types that it is not of.
     pick = AttributePicker.__call__
 
@@ -218,8 +218,8 @@ def quicken() -> None:
             return value.get(context.key)
         return pick(self, context)
 
-    AttributePicker.__call__ = pick_quickly  # type: ignore[method-assign]
-    BaseModel.__new__ = _without_tracking  # type: ignore[method-assign]
+    AttributePicker.__call__ = pick_quickly  # type: ignore[method-assign]  # the point of it
+    BaseModel.__new__ = _without_tracking  # type: ignore[method-assign]  # the point of it
 
 
 def main() -> None:

@@ -203,7 +203,7 @@ class ProductAdmin(SaveChanged, ModelAdmin[Product]):
         text = str(low) if low == high else f"{low} – {high}"
         return format_html('<span class="ap-money">{}</span>', text)
 
-    @display(  # type: ignore[untyped-decorator]
+    @display(  # type: ignore[untyped-decorator]  # Unfold has no types
         description=_("stock"),
         ordering="available",
         label={"out": "danger", "low": "warning", "in": "default"},

@@ -61,7 +61,7 @@ class SessionsAdmin(Base):
             raise PermissionDenied
         customer = self.get_object(request, str(pk))
         if customer is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, str(pk))  # type: ignore[attr-defined,no-any-return]
+            return self._get_obj_does_not_exist_redirect(request, self.opts, str(pk))  # type: ignore[attr-defined,no-any-return]  # Django's own, not in its stubs
         if not self.has_change_permission(request, customer):  # a colleague, for instance
             raise PermissionDenied
         found = [

@@ -228,7 +228,7 @@ class StockItemAdmin(ModelAdmin[StockItem]):
     def options(self, item: StockItem) -> str:
         return item.variant.title or "–"
 
-    @display(  # type: ignore[untyped-decorator]
+    @display(  # type: ignore[untyped-decorator]  # Unfold has no types
         description=_("available"),
         ordering="units",
         label={"out": "danger", "low": "warning", "in": "default"},

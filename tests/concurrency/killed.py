@@ -104,7 +104,7 @@ def _prepare() -> None:
     from orders import outbox  # noqa: PLC0415 (after the set-up)
 
     settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, "testserver"]
-    settings.MAILERS["default"]["OPTIONS"]["file_path"] = sys.argv[1]  # type: ignore[index]
+    settings.MAILERS["default"]["OPTIONS"]["file_path"] = sys.argv[1]  # type: ignore[index]  # its values are objects
     # No threads: they would not be in the forks.
     connection.settings_dict["OPTIONS"]["pool"] = False
     replace: Callable[[Any, str, Any], None] = setattr

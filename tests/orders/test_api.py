@@ -215,7 +215,7 @@ def test_order_of_what_is_not_on_sale_any_more_is_refused(guest: Client, variant
 
 def test_order_validation_points_into_the_address(guest: Client, variant: Variant) -> None:
     fill_cart(guest, variant, 1)
-    address = WANTED["address"] | {"country": "XX", "city": "\u0000"}  # type: ignore[operator]
+    address = WANTED["address"] | {"country": "XX", "city": "\u0000"}  # type: ignore[operator]  # a dict
 
     response = place(guest, address=address, email="mei", payment_method="gold")
 

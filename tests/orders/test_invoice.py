@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
-from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
+from pypdfium2 import PdfDocument  # type: ignore[import-untyped]  # it has no types
 from pytest_django.fixtures import Settings
 
 from orders.errors import WrongStatus

@@ -301,7 +301,7 @@ class MailServer(socketserver.StreamRequestHandler):
     """Enough of SMTP. Recipients' names say how it answers."""
 
     def handle(self) -> None:
-        received: list[EmailMessage] = self.server.received  # type: ignore[attr-defined]
+        received: list[EmailMessage] = self.server.received  # type: ignore[attr-defined]  # the handlers' list
         self._say("220 ready")
         while line := self.rfile.readline().decode().strip():
             match line.split(":")[0].upper():
@@ -328,12 +328,12 @@ class MailServer(socketserver.StreamRequestHandler):
 def received(settings: Settings) -> Iterator[list[EmailMessage]]:
     """What a mail server got, over the wire; it is the shop's."""
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), MailServer) as server:
-        server.received = []  # type: ignore[attr-defined]
+        server.received = []  # type: ignore[attr-defined]  # the handlers' list
         Thread(target=server.serve_forever, daemon=True).start()
         options = {"host": "127.0.0.1", "port": server.server_address[1], "timeout": 0.5}
         backend = "django.core.mail.backends.smtp.EmailBackend"
         settings.MAILERS = {"default": {"BACKEND": backend, "OPTIONS": options}}
-        yield server.received  # type: ignore[attr-defined]
+        yield server.received  # type: ignore[attr-defined]  # the handlers' list
         server.shutdown()
 
 
