@@ -23,6 +23,7 @@ from settings.env import (
     env_regions,
     env_secret,
     env_str,
+    env_urls,
     refuse,
 )
 from settings.payments import *  # noqa: F403 (a part of these settings)
@@ -41,6 +42,8 @@ if ANYPORT_REGION not in ANYPORT_REGIONS:
 COORDINATION_REGION = env_str("COORDINATION_REGION", next(iter(ANYPORT_REGIONS)))
 if COORDINATION_REGION not in ANYPORT_REGIONS:
     refuse("COORDINATION_REGION", f"is not one of {', '.join(ANYPORT_REGIONS)}.")
+# Where each region's own instances answer, past the front door that all regions share.
+ANYPORT_REGION_URLS = env_urls("ANYPORT_REGION_URLS", ANYPORT_REGIONS)
 # Prefix of every bucket, table and Redis key, so that installations can share a store.
 ANYPORT_NAMESPACE = env_str("ANYPORT_NAMESPACE", "anyport")
 ANYPORT_URL = env_str("ANYPORT_URL", what="the public address, https://shop.example").rstrip("/")

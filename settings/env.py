@@ -8,7 +8,7 @@ import base64
 import binascii
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple, Never
 
@@ -124,6 +124,22 @@ def env_regions(name: str, default: dict[str, str] | None = REQUIRED) -> dict[st
         return {region: code for region, _, code in pairs}
 
     return _read(name, parse, default, "region=aws-region,…")
+
+
+def env_urls(name: str, regions: Iterable[str]) -> dict[str, str]:
+    """An address for each region, or none at all: `taiwan=http://10.0.1.5:8000,tokyo=http://…`."""
+
+    def parse(raw: str) -> dict[str, str]:
+        pairs = [item.strip().partition("=") for item in raw.split(",")]
+        for region, _, url in pairs:
+            if not re.match(r"https?://[^/]", url):
+                raise ValueError(f"{region}={url}")
+        found = {region: url.rstrip("/") for region, _, url in pairs}
+        if found.keys() != set(regions):
+            raise ValueError(f"it names {', '.join(found)}; the regions are {', '.join(regions)}")
+        return found
+
+    return _read(name, parse, {}, "region=http://host:port,… for every region")
 
 
 def env_secret(name: str, default: str | None = REQUIRED, *, length: int = 32) -> str:

@@ -24,14 +24,21 @@ def sessions_table() -> str:
     return f"{settings.ANYPORT_NAMESPACE}-sessions"
 
 
+def leases_table() -> str:
+    """Leases by `name`; see storage.leases."""
+    return f"{settings.ANYPORT_NAMESPACE}-leases"
+
+
+def control_table() -> str:
+    """Documents that all regions agree on, by `name`; see storage.control."""
+    return f"{settings.ANYPORT_NAMESPACE}-control"
+
+
 def _definitions() -> list["CreateTableInputTypeDef"]:
     return [
-        {
-            "TableName": slots_table(),
-            "KeySchema": [{"AttributeName": "slot", "KeyType": "HASH"}],
-            "AttributeDefinitions": [{"AttributeName": "slot", "AttributeType": "S"}],
-            "BillingMode": "PAY_PER_REQUEST",
-        },
+        _keyed_by(slots_table(), "slot"),
+        _keyed_by(leases_table(), "name"),
+        _keyed_by(control_table(), "name"),
         {
             "TableName": sessions_table(),
             "KeySchema": [
@@ -52,6 +59,15 @@ def _definitions() -> list["CreateTableInputTypeDef"]:
             "BillingMode": "PAY_PER_REQUEST",
         },
     ]
+
+
+def _keyed_by(table: str, name: str) -> "CreateTableInputTypeDef":
+    return {
+        "TableName": table,
+        "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
 
 
 def create_tables() -> list[str]:

@@ -168,6 +168,9 @@ class Plan:
         return redis | {
             "DJANGO_SETTINGS_MODULE": "settings.local",
             "ANYPORT_REGIONS": ",".join(f"{name}={AWS_REGIONS[name]}" for name in self.regions),
+            "ANYPORT_REGION_URLS": ",".join(
+                f"{region}=http://{self.address('web', region)}" for region in self.regions
+            ),
             "ANYPORT_STATE": str(self.state),
             "ANYPORT_URL": self.front,
             "STATIC_ROOT": str(self.static),
