@@ -15,7 +15,6 @@ what Redis is for: docs/decisions/0008-idempotency.md.
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,14 +27,12 @@ from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from prometheus_client import Counter
 
 from orders.answers import Answer, recall, remember
 from orders.models import IdempotencyRecord
 from shop.errors import ShopError
 from shop.models import Customer
-
-logger = logging.getLogger(__name__)
+from shop.outcomes import Ending, counted
 
 KEEP: Final = "24 hours"
 SWEEP: Final = 1000
@@ -43,10 +40,6 @@ SWEEP: Final = 1000
 LOCK_NOT_AVAILABLE: Final = "55P03"
 SESSION_OWNER: Final = "keys_owner"
 """Session: who its keys belong to. An attribute outlives the new id that a log-in gives."""
-
-OUTCOMES: Final = Counter(
-    "orders_idempotency", "Requests with an idempotency key, by how they ended.", ["outcome"]
-)  # done, declined, replayed, replayed_by_redis, running, reused, failed
 
 
 class IdempotencyError(Exception):
@@ -56,27 +49,27 @@ class IdempotencyError(Exception):
 class KeyReused(IdempotencyError):
     """The key was used for another request (422)."""
 
+    outcome = "reused"
+
 
 class StillRunning(IdempotencyError):
     """The first request with this key has not ended (409, ask again)."""
+
+    outcome = "running"
 
 
 class BadKey(IdempotencyError):
     """No UUID v4 (400)."""
 
 
-FAILURES: Final[dict[type[BaseException], str]] = {KeyReused: "reused", StillRunning: "running"}
-
-
 @dataclass
-class Attempt:
+class Attempt(Ending):
     """The right to act, or the answer that was given before: act only while there is no answer.
 
     What is assigned to `answer` commits with the effect, and is written when the block ends.
     """
 
     answer: Answer | None = None
-    outcome: str = "done"
     _keep: Callable[[Answer], None] | None = None
 
     def settle(self, answer: Answer) -> None:
@@ -169,7 +162,7 @@ def idempotent(
     """
     claim = _Claim(owners, key, fingerprint(content), wait_ms)
     attempt = Attempt()
-    with _counted(attempt, key):
+    with counted(attempt, key):
         if claim.recall(attempt):
             yield attempt
             return
@@ -185,19 +178,6 @@ def idempotent(
                 if not attempt.answer:
                     attempt.answer, attempt.outcome = decline(error), "declined"
     remember(owners, key, claim.digest, attempt.settled)
-
-
-@contextmanager
-def _counted(attempt: Attempt, key: UUID) -> Iterator[None]:
-    try:
-        yield
-    except BaseException as error:
-        attempt.outcome = FAILURES.get(type(error), "failed")
-        raise
-    finally:
-        OUTCOMES.labels(attempt.outcome).inc()
-        if attempt.outcome != "done":
-            logger.info("idempotency: %s key %s", attempt.outcome, key)
 
 
 @dataclass(frozen=True)

@@ -62,18 +62,16 @@ def mail_of(order: Order, template: str, *, about: str = "", **context: Any) -> 
     )
 
 
-def queue_again(message: OutboxMessage, *, key: UUID) -> None:
+def queue_again(message: OutboxMessage, *, key: UUID) -> bool:
     """Tell the shopper once more, in the caller's transaction. The same `key` is the same mail.
 
-    It is another message to their mail server, which may drop a copy of the first.
+    It is another message to their mail server, which may drop a copy of the first. False where it
+    was queued before; hold the order's lock, or two at once are both told that theirs is new.
     """
-    original = message.key.partition(AGAIN)[0]
-    enqueue(
-        stream=message.stream,
-        kind=message.kind,
-        key=f"{original}{AGAIN}{key}",
-        payload=message.payload,
-    )
+    name = f"{message.key.partition(AGAIN)[0]}{AGAIN}{key}"
+    is_new = not OutboxMessage.objects.filter(key=name).exists()
+    enqueue(stream=message.stream, kind=message.kind, key=name, payload=message.payload)
+    return is_new
 
 
 @handler("mail")

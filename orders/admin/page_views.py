@@ -19,6 +19,7 @@ from orders.idempotency import KeyReused
 from orders.models import Order
 from shop.errors import ShopError, StockTooLow
 from shop.models import Customer
+from shop.outcomes import Ending, counted
 
 PAGES: Final[dict[str, type[Page]]] = {
     page.name: page for page in (ShipPage, SettlePage, RefundPage, ResendPage)
@@ -88,8 +89,12 @@ def _answer(
 def _take(
     admin: ModelAdmin[Order], request: HttpRequest, page: Page, form: forms.Form
 ) -> HttpResponse:
-    told = page.take(form, cast(Customer, request.user))
-    admin.log_change(request, page.order, told.text)
+    with counted(Ending(), page.key(form), declined=ShopError) as ending:
+        told = page.take(form, cast(Customer, request.user))
+        if told.again:
+            ending.outcome = "replayed"
+        else:
+            admin.log_change(request, page.order, told.text)
     messages.add_message(request, told.level, told.text)
     return HttpResponseRedirect(_order_url(page))
 

@@ -7,6 +7,7 @@ form's key. A second click finds what the first one did.
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, cast
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -41,6 +42,8 @@ class Told:
 
     text: str
     level: int = messages.SUCCESS
+    again: bool = False
+    """Whether the form was sent before, and nothing was left to do."""
 
 
 class Page(ABC):
@@ -80,6 +83,11 @@ class Page(ABC):
     def summary(self, form: Any) -> list[tuple[str, str]]:
         """What the confirmation shows: names and values."""
 
+    def key(self, form: Any) -> UUID:
+        """What a second click has in common with the first."""
+        key: UUID = form.cleaned_data["key"]
+        return key
+
     @abstractmethod
     def take(self, form: Any, actor: Customer) -> Told:
         """Do it."""
@@ -118,11 +126,15 @@ class ShipPage(Page):
     def take(self, form: ShipForm, actor: Customer) -> Told:
         data = form.cleaned_data
         units, tracking = form.units, data["tracking"]
-        ship(order=self.order, units=units, tracking=tracking, key=data["key"], actor=actor)
+        parcel = ship(
+            order=self.order, units=units, tracking=tracking, key=data["key"], actor=actor
+        )
         self.order.refresh_from_db(fields=["status"])
         if self.order.status == Order.Status.PARTLY_FULFILLED:
-            return Told(_("The parcel is written down. Some of the order has not left yet."))
-        return Told(_("The parcel is written down. All of the order has left."))
+            text = _("The parcel is written down. Some of the order has not left yet.")
+        else:
+            text = _("The parcel is written down. All of the order has left.")
+        return Told(text, again=parcel.was_there)
 
 
 class RefundPage(Page):
@@ -178,7 +190,7 @@ class RefundPage(Page):
         )
         state = Refund.State(try_now(refund, advance_refund).state)
         text = str(REFUND_TOLD[state]) % {"amount": refund.money}
-        return Told(text, REFUND_LEVELS.get(state, messages.SUCCESS))
+        return Told(text, REFUND_LEVELS.get(state, messages.SUCCESS), again=refund.was_there)
 
 
 REFUND_TOLD: Final[dict[str, Promise]] = {
@@ -231,14 +243,18 @@ class SettlePage(Page):
 
     def take(self, form: SettleForm, actor: Customer) -> Told:
         outcome = form.cleaned_data["outcome"]
-        settle_return(
+        settled = settle_return(
             request=self._find(form),
             received=outcome != DECLINED,
             restock=outcome == SELLABLE,
             answer=form.cleaned_data["answer"],
             actor=actor,
         )
-        return Told(str(SETTLED_TOLD[outcome]))
+        return Told(str(SETTLED_TOLD[outcome]), again=settled.was_there)
+
+    def key(self, form: SettleForm) -> UUID:
+        key: UUID = form.cleaned_data["request"]
+        return key
 
     def _find(self, form: SettleForm) -> Return:
         found = self.order.returns.filter(pk=form.cleaned_data["request"]).first()

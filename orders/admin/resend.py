@@ -46,8 +46,9 @@ class ResendPage(Page):
         if template == "refunded":
             context["amount"] = Refund.objects.get(pk=about).amount
         message = mail_of(self.order, template, about=about, **context)
-        queue_again(message, key=form.cleaned_data["key"])
-        return Told(_("The mail is on its way to %(email)s.") % {"email": self.order.email})
+        is_new = queue_again(message, key=form.cleaned_data["key"])
+        text = _("The mail is on its way to %(email)s.") % {"email": self.order.email}
+        return Told(text, again=not is_new)
 
 
 def _mails(order: Order) -> Iterator[tuple[str, str, str]]:

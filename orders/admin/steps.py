@@ -30,6 +30,7 @@ from orders.services.status import (
 )
 from shop.errors import StockTooLow
 from shop.models import Customer
+from shop.outcomes import Ending, counted
 
 IN_FULL: Final = gettext_noop("Full refund")
 BUDGET: Final = 20.0
@@ -162,31 +163,54 @@ def take_step(
     outcome = Outcome()
     until = time.monotonic() + BUDGET
     for order in orders:
-        try:
-            with transaction.atomic():
-                refund = _do(step, order, cast(Customer, request.user))
-                admin.log_change(request, order, [{"changed": {"fields": [step.to]}}])
-        except WrongStatus as error:
-            if error.status == step.to:
-                outcome.already.append(order.number)
-            else:
-                outcome.refused.setdefault(error.status, []).append(order.number)
-        except StockTooLow as error:
-            outcome.awaited[order.number] = error
-        except PaymentUnderWay:
-            outcome.paying.append(order.number)
-        except NothingCaptured:
-            outcome.unpaid.append(order.number)
-        else:
-            if step.to == Order.Status.PAID and order.status == Order.Status.CANCELLED:
-                outcome.sold.append(order.number)
-                continue
-            late = time.monotonic() > until
-            if refund and not late:
-                refund = try_now(refund, advance_refund)
-            done = refund is None or refund.state == Refund.State.DONE
-            (outcome.moved if done else outcome.asked).append(order.number)
+        # A step happens once in an order's life: its name and the order's are its key.
+        with counted(Ending(), f"{step.name} {order.number}") as ending:
+            ending.outcome = _take_one(admin, request, order, step, outcome, until)
     return outcome
+
+
+def _take_one(
+    admin: ModelAdmin[Any],
+    request: HttpRequest,
+    order: Order,
+    step: Step,
+    outcome: Outcome,
+    until: float,
+) -> str:
+    """Move the order on, and put it into `outcome`. Returns how that is counted."""
+    try:
+        with transaction.atomic():
+            refund = _do(step, order, cast(Customer, request.user))
+            again = refund is not None and refund.was_there
+            if not again:
+                admin.log_change(request, order, [{"changed": {"fields": [step.to]}}])
+    except WrongStatus as error:
+        if error.status == step.to:
+            outcome.already.append(order.number)
+            return "replayed"
+        outcome.refused.setdefault(error.status, []).append(order.number)
+    except StockTooLow as error:
+        outcome.awaited[order.number] = error
+    except PaymentUnderWay:
+        outcome.paying.append(order.number)
+    except NothingCaptured:
+        outcome.unpaid.append(order.number)
+    else:
+        _sort_moved(order, step, refund, outcome, until)
+        return "replayed" if again else "done"
+    return "declined"
+
+
+def _sort_moved(
+    order: Order, step: Step, refund: Refund | None, outcome: Outcome, until: float
+) -> None:
+    if step.to == Order.Status.PAID and order.status == Order.Status.CANCELLED:
+        outcome.sold.append(order.number)
+        return
+    if refund and time.monotonic() <= until:
+        refund = try_now(refund, advance_refund)
+    done = refund is None or refund.state == Refund.State.DONE
+    (outcome.moved if done else outcome.asked).append(order.number)
 
 
 def _do(step: Step, order: Order, actor: Customer) -> Refund | None:
@@ -215,6 +239,7 @@ def _refund_rest(order: Order, actor: Customer) -> Refund:
     rest = payment.amount - payment.refunded_amount
     under_way = payment.refunds.filter(state=Refund.State.REQUESTED).last()
     if not rest and under_way:
+        under_way.was_there = True
         return under_way
     if not rest:  # an order that cost nothing
         raise NothingCaptured

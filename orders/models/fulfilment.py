@@ -8,10 +8,11 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from orders.models.idempotency import Keyed
 from orders.models.order import Order, OrderLine
 
 
-class Shipment(models.Model):
+class Shipment(Keyed, models.Model):
     """One parcel of an order."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -57,7 +58,7 @@ class ShipmentLine(models.Model):
         return f"{self.quantity} × {self.line_id}"
 
 
-class Return(models.Model):
+class Return(Keyed, models.Model):
     """Goods that a shopper wants to send back, and what became of the wish."""
 
     class State(models.TextChoices):

@@ -5,6 +5,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
+class Keyed:
+    """A row whose id is the key of the form that asked for it."""
+
+    was_there = False
+    """Whether the call that returned this object had nothing to do, as the form was sent before.
+    No column: another object of the same row does not know."""
+
+
 class IdempotencyRecord(models.Model):
     """A request that must take effect once, and the answer it got ."""
 

@@ -13,11 +13,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from orders.models.idempotency import Keyed
 from orders.models.order import Order
 from shop.money import Money
 
 
-class GatewayCall(models.Model):
+class GatewayCall(Keyed, models.Model):
     """Something that one process at a time asks a gateway.
 
     `attempt` is the fencing token: whoever claims the row takes the next number, and only the

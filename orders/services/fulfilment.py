@@ -124,6 +124,7 @@ def settle_return(
     if not moved:
         if (request.state, request.restocked) != (state, restocked):
             raise ReturnSettled(request.state)
+        request.was_there = True
         return request
     if received:
         _take_back(order, request, lines, restock=restock, actor=actor)
@@ -179,6 +180,7 @@ def _same_parcel(
     wanted = {line: count for line, count in units.items() if count}
     if (parcel.order_id, parcel.tracking, written) != (order.pk, tracking, wanted):
         raise KeyReused
+    parcel.was_there = True
     return parcel
 
 
@@ -187,4 +189,5 @@ def _same_return(request: Return, order: Order, units: Mapping[int, int], reason
     wanted = {line: count for line, count in units.items() if count}
     if (request.order_id, request.reason, written) != (order.pk, reason, wanted):
         raise KeyReused
+    request.was_there = True
     return request

@@ -149,8 +149,10 @@ def settle_by_hand(*, order: Order, actor: Customer | None) -> Payment:
     order.status = lock_order(order.pk).status
     payment = order.payments.exclude(state__in=(State.FAILED, State.CANCELLED)).first()
     awaited = order.status in OWED or _came_late(order)
-    if not awaited or (payment and payment.state not in OPEN_PAYMENT):
-        raise WrongStatus(order.number, order.status, Status.PAID)
+    is_taken = payment is not None and payment.state not in OPEN_PAYMENT
+    if not awaited or is_taken:
+        was_told = is_taken and order.status != Status.REFUNDED
+        raise WrongStatus(order.number, Status.PAID if was_told else order.status, Status.PAID)
     if payment is None:
         method = order.payment_method
         payment = write_payment(order=order, gateway=method if method in BY_HAND else BY_HAND[0])

@@ -103,6 +103,7 @@ def _same_refund(refund: Refund, payment: Payment, amount: int, reason: str) -> 
     """Raises KeyReused."""
     if (refund.payment_id, refund.amount, refund.reason) != (payment.pk, amount, reason):
         raise KeyReused
+    refund.was_there = True
     return refund
 
 

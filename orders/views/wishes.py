@@ -19,7 +19,9 @@ from orders.queries import may_change, with_lines
 from orders.services.fulfilment import MAY_COME_BACK, request_return
 from orders.services.payments import advance, try_now
 from orders.services.status import OPEN_PAYMENT, change_status
+from shop.errors import ShopError
 from shop.models import Customer
+from shop.outcomes import Ending, counted
 from shop.privacy import private_page
 
 AS_ASKED: Final = gettext_noop("As you asked")
@@ -42,11 +44,14 @@ def cancel(request: HttpRequest, number: str) -> HttpResponse:
 
 def _cancel(request: HttpRequest, order: Order) -> None:
     actor = request.user if isinstance(request.user, Customer) else None
-    try:
-        change_status(order=order, to=Order.Status.CANCELLED, actor=actor, note=AS_ASKED)
-    except WrongStatus as error:
-        if error.status != Order.Status.CANCELLED:
-            messages.warning(request, _("This order cannot be cancelled any more."))
+    with counted(Ending(), f"cancel {order.number}") as ending:
+        try:
+            change_status(order=order, to=Order.Status.CANCELLED, actor=actor, note=AS_ASKED)
+        except WrongStatus as error:
+            ending.outcome = "replayed" if error.status == Order.Status.CANCELLED else "declined"
+    if ending.outcome == "declined":
+        messages.warning(request, _("This order cannot be cancelled any more."))
+    if ending.outcome != "done":
         return
     for payment in order.payments.filter(state__in=OPEN_PAYMENT):
         try_now(payment, advance)
@@ -69,13 +74,13 @@ def send_back(request: HttpRequest, number: str) -> HttpResponse:
 
 def _asked(request: HttpRequest, order: Order, form: ReturnForm) -> bool:
     """Whether there is nothing to mend in the form."""
+    key = form.cleaned_data["key"]
     try:
-        request_return(
-            order=order,
-            units=form.units(),
-            reason=form.cleaned_data["reason"],
-            key=form.cleaned_data["key"],
-        )
+        with counted(Ending(), key, declined=ShopError) as ending:
+            wish = request_return(
+                order=order, units=form.units(), reason=form.cleaned_data["reason"], key=key
+            )
+            ending.outcome = "replayed" if wish.was_there else "done"
     except (NoUnits, TooManyUnits):
         form.add_error(None, _("Please choose what you want to send back."))
         return False

@@ -25,6 +25,7 @@ from shop.admin.base import LOW_STOCK, ModelAdmin, SimpleListFilter, stock_label
 from shop.admin.movements import SHOWN, latest_movements, mover_label, order_link, reason_label
 from shop.admin.movements import signed as signed_units
 from shop.models import StockItem, StockMovement
+from shop.outcomes import Ending, counted
 from shop.services.stock import Cause, Kind, Mover, adjust_stock, receive_stock
 
 KINDS: Final = [(kind.value, kind.label) for kind in (Kind.ADJUSTED, Kind.RECEIVED)]
@@ -75,6 +76,12 @@ class StockForm(forms.ModelForm[StockItem]):
         return [name for name in super().changed_data if name in ("on_hand", "back_order")]
 
     @property
+    def was_sent_before(self) -> bool:
+        """A second click: the row's lock is held, so that the first one's movement is seen."""
+        key = self.cleaned_data.get("key")
+        return bool(key) and StockMovement.objects.filter(key=key).exists()
+
+    @property
     def change(self) -> int:
         """Units more or fewer than the page showed."""
         if "on_hand" not in self.changed_data:
@@ -84,6 +91,8 @@ class StockForm(forms.ModelForm[StockItem]):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
+        if self.was_sent_before:  # what it asks for happened, and need not be possible once more
+            return data
         if "on_hand" in data and self.change:
             self._check_change(data)
         owed = self.instance.allocated - self.instance.on_hand
@@ -179,9 +188,14 @@ class StockItemAdmin(ModelAdmin[StockItem]):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         key = form.cleaned_data["key"]
-        if key and StockMovement.objects.filter(key=key).exists():
-            messages.info(request, _("This form was sent before: nothing was changed again."))
-            return
+        with counted(Ending(), key) as ending:
+            if form.was_sent_before:
+                ending.outcome = "replayed"
+                messages.info(request, _("This form was sent before: nothing was changed again."))
+                return
+            self._save(request, obj, form, key)
+
+    def _save(self, request: HttpRequest, obj: StockItem, form: Any, key: Any) -> None:
         if "back_order" in form.changed_data and obj.back_order:
             obj.save(update_fields=["back_order"])
         if form.change:

@@ -13,6 +13,7 @@ from orders.services.fulfilment import ship_rest
 from shop.models import Variant
 from tests.factories import make_customer, make_product
 from tests.orders.life import line_ids, lines, mails, paid, placed, stock
+from tests.orders.outcomes import Outcomes
 from tests.shopper import forms_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,12 +42,14 @@ def test_a_pending_order_is_cancelled_after_a_question(client: Client, variant: 
 
     asked = client.get(url)
     before = Order.objects.get().status
+    outcomes = Outcomes()
     pressed = [client.post(url) for _ in range(2)]  # a second press changes nothing
 
     assert (f'href="{url}"' in page, asked.status_code, before) == (True, HTTPStatus.OK, "pending")
     assert [(answer.status_code, answer["Location"]) for answer in pressed] == [
         (HTTPStatus.SEE_OTHER, order.get_absolute_url())
     ] * 2
+    assert outcomes.since() == {"done": 1, "replayed": 1}
     order.refresh_from_db()
     assert (order.status, stock(variant), mails(order)) == ("cancelled", (10, 0), ["cancelled"])
     assert order.payments.get().state == "cancelled"
@@ -106,11 +109,13 @@ def test_what_left_may_be_sent_back(client: Client, variant: Variant) -> None:
 
     empty = client.post(url, form.fields | {"reason": "Too small"})
     wished = form.fields | {f"line_{line}": "2", "reason": "Too small"}
+    outcomes = Outcomes()
     pressed = [client.post(url, wished) for _ in range(2)]
 
     assert empty.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert "Please choose what you want to send back." in text_of(empty)
     assert {answer["Location"] for answer in pressed} == {order.get_absolute_url()}
+    assert outcomes.since() == {"done": 1, "replayed": 1}
     request = Return.objects.get()
     assert (request.reason, request.lines.get().quantity) == ("Too small", 2)
     assert lines(order) == [(3, 3, 0)]
