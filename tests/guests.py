@@ -45,13 +45,16 @@ class Guest:
             assert answer.status_code == httpx.codes.OK, answer.text
         return self
 
+    @property
+    def body(self) -> dict[str, object]:
+        """Of the order."""
+        told = {"email": self.email, "name": "Lin Mei", "payment_method": "invoice"}
+        return told | {"address": ADDRESS}
+
     def order(self, base: str) -> httpx.Response:
         """With the one key. Raises httpx.TransportError: nobody knows what became of it."""
-        body = {"email": self.email, "name": "Lin Mei", "address": ADDRESS}
         return self.client.post(
-            f"{base}/api/orders",
-            json=body | {"payment_method": "invoice"},
-            headers={"Idempotency-Key": self.key},
+            f"{base}/api/orders", json=self.body, headers={"Idempotency-Key": self.key}
         )
 
 
