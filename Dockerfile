@@ -14,6 +14,9 @@ RUN set -a && . ./tests/production.env && set +a \
     && rm -r tests
 
 FROM python:3.13-slim-bookworm
+# What `manage.py failover status` calls this image: --build-arg ANYPORT_VERSION=$(git describe)
+ARG ANYPORT_VERSION=
+ENV ANYPORT_VERSION=$ANYPORT_VERSION
 RUN useradd --system --uid 10001 --no-create-home anyport
 COPY --from=build --chown=root:root /app /app
 WORKDIR /app

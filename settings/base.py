@@ -48,6 +48,9 @@ ANYPORT_REGION_URLS = env_urls("ANYPORT_REGION_URLS", ANYPORT_REGIONS)
 ANYPORT_NAMESPACE = env_str("ANYPORT_NAMESPACE", "anyport")
 ANYPORT_URL = env_str("ANYPORT_URL", what="the public address, https://shop.example").rstrip("/")
 
+# What the processes run: an image's name for itself; else a digest of the source (regions.version).
+ANYPORT_VERSION = env_str("ANYPORT_VERSION", "")
+
 # --- Applications ----------------------------------------------------------------------------
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
@@ -75,6 +78,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "regions.middleware.count_requests",
     "regions.middleware.region_header",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -1,6 +1,7 @@
 """Counters for operators, asked of each instance and of no front door."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import httpx
 import pytest
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from tests.stack import Stack
 from tests.valkey import Valkey, as_primary
@@ -23,6 +25,23 @@ def values(text: str) -> dict[str, float]:
         for sample in family.samples
         if not sample.labels
     }
+
+
+def samples(instance: str, name: str) -> list[Sample]:
+    address = instance.replace("ws://", "http://")
+    families = text_string_to_metric_families(httpx.get(f"{address}/metrics").text)
+    return [sample for family in families for sample in family.samples if sample.name == name]
+
+
+def build(instance: str) -> tuple[str, str]:
+    """The region and version that it says it is."""
+    (told,) = samples(instance, "anyport_build_info")
+    return told.labels["region"], told.labels["version"]
+
+
+def requests(web: str) -> dict[str, float]:
+    """Answered so far, by class of status."""
+    return {one.labels["status"]: one.value for one in samples(web, "anyport_requests_total")}
 
 
 def test_metrics_answer_without_any_store(client: Client, tmp_path: Path) -> None:
@@ -56,6 +75,32 @@ def test_every_instance_answers_by_itself(stack: Stack, kind: str) -> None:
 
         assert response.headers["Anyport-Region"] == region
         assert values(response.text)["process_cpu_seconds_total"] > 0
+
+
+def test_every_instance_names_its_region_and_code(stack: Stack) -> None:
+    found = {
+        region: [build(address) for address in (addresses["web"], addresses["ws"])]
+        for region, addresses in stack.regions.items()
+    }
+
+    ((_, version),) = found["taiwan"][:1]
+    assert re.fullmatch("src-[0-9a-f]{8}", version)
+    assert found == {region: [(region, version)] * 2 for region in stack.regions}
+
+
+def test_requests_are_counted_by_class_of_status(stack: Stack) -> None:
+    web = stack.regions["tokyo"]["web"]
+    before = requests(web)
+
+    codes = [
+        httpx.get(f"{web}{path}").status_code
+        for path in ("/search/", "/search", "/no-such-page/", "/health/ready", "/metrics")
+    ]
+
+    assert codes == [200, 301, 404, 200, 200]
+    after = requests(web)
+    counted = {status: after[status] - count for status, count in before.items()}
+    assert counted == {"2xx": 1, "3xx": 1, "4xx": 1, "5xx": 0}
 
 
 @pytest.mark.parametrize(
