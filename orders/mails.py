@@ -16,6 +16,7 @@ from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from orders.idempotency import KeyReused
 from orders.models import Order, OrderLine, OutboxMessage, Payment
 from orders.outbox import Undeliverable, enqueue, handler
 from shop.money import Money
@@ -67,9 +68,14 @@ def queue_again(message: OutboxMessage, *, key: UUID) -> bool:
 
     It is another message to their mail server, which may drop a copy of the first. False where it
     was queued before; hold the order's lock, or two at once are both told that theirs is new.
+    Raises KeyReused where another mail of the order was sent again under the key.
     """
     name = f"{message.key.partition(AGAIN)[0]}{AGAIN}{key}"
-    is_new = not OutboxMessage.objects.filter(key=name).exists()
+    same_key = OutboxMessage.objects.filter(stream=message.stream, key__endswith=f"{AGAIN}{key}")
+    names = set(same_key.values_list("key", flat=True))
+    if names - {name}:
+        raise KeyReused
+    is_new = name not in names
     enqueue(stream=message.stream, kind=message.kind, key=name, payload=message.payload)
     return is_new
 

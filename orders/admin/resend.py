@@ -13,8 +13,10 @@ from django.utils.translation import gettext_lazy
 from orders.admin.forms import ResendForm
 from orders.admin.pages import Page, Told
 from orders.mails import mail_of, queue_again
-from orders.models import Order, Refund, Return
+from orders.models import Order, OutboxMessage, Refund, Return
 from orders.services.gateway_calls import lock_order
+from orders.services.refunds import TOO_LATE
+from orders.services.status import was_not_paid_in_time
 from shop.models import Customer
 
 
@@ -52,11 +54,21 @@ class ResendPage(Page):
 
 
 def _mails(order: Order) -> Iterator[tuple[str, str, str]]:
-    """Template, what it is about and a label, of each mail that the order's life has called for.
+    """Template, what it is about and a label, of each mail that was sent and is still true.
 
     From the facts and not from the outbox, which forgets what it sent after a month.
     """
     yield "confirmation", "", _("Confirmation")
+    if order.history.filter(from_status=Order.Status.CANCELLED).exists():
+        yield "confirmation", "reinstated", _("Confirmation that it stands again")
+    yield from _dated_mails(order)
+    if order.status == Order.Status.CANCELLED:
+        yield "cancelled", "", _("Cancelled")
+        if _was_sold_out(order):
+            yield "stock_gone", "", _("Sold out before the money came")
+
+
+def _dated_mails(order: Order) -> Iterator[tuple[str, str, str]]:
     for parcel in order.shipments.all():
         tracking = parcel.tracking or _("without tracking number")
         yield "shipped", str(parcel.pk), _labelled(_("Parcel sent"), tracking, parcel.shipped_at)
@@ -68,8 +80,16 @@ def _mails(order: Order) -> Iterator[tuple[str, str, str]]:
         when = request.settled_at or request.requested_at
         label = _labelled(_("Return settled"), request.get_state_display(), when)
         yield "return_settled", str(request.pk), label
-    if order.status == Order.Status.CANCELLED:
-        yield "cancelled", "", _("Cancelled")
+
+
+def _was_sold_out(order: Order) -> bool:
+    """Money that was taken and went back tells it for ever; money that was let go before it was
+    taken, only the mail itself.
+    """
+    sent_back = Refund.objects.filter(payment__order=order, reason=TOO_LATE)
+    if was_not_paid_in_time(order) and sent_back.exists():
+        return True
+    return OutboxMessage.objects.filter(key=mail_of(order, "stock_gone").key).exists()
 
 
 def _labelled(what: str, which: str, when: datetime) -> str:

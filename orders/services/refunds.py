@@ -22,7 +22,7 @@ from orders.idempotency import KeyReused
 from orders.mails import queue_mail
 from orders.models import Order, Payment, Refund
 from orders.services.gateway_calls import ask, lock_order, pause, record, take
-from orders.services.status import change_status, tell_tabs
+from orders.services.status import cause_of, change_status, tell_tabs
 from shop.models import Customer
 from shop.money import Money
 
@@ -166,6 +166,8 @@ def _finish(refund: Refund, order: Order) -> None:
         return tell_tabs(order, order.status)
     Payment.objects.filter(pk=refund.payment_id).update(state=Payment.State.REFUNDED)
     if order.status in PAID_BACK:
-        change_status(order=order, to=Order.Status.REFUNDED, actor=refund.actor, note="")
+        # The reason is for staff: the ledger has it, the history is shown to the shopper.
+        cause = cause_of(order, refund.actor, refund.reason)
+        change_status(order=order, to=Order.Status.REFUNDED, actor=refund.actor, cause=cause)
     else:
         tell_tabs(order, order.status)

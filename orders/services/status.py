@@ -61,12 +61,21 @@ def allowed_origins(order: Order, to: str) -> tuple[str, ...]:
 
 
 @transaction.atomic
-def change_status(*, order: Order, to: str, actor: Customer | None = None, note: str = "") -> Order:
+def change_status(
+    *,
+    order: Order,
+    to: str,
+    actor: Customer | None = None,
+    note: str = "",
+    cause: Cause | None = None,
+) -> Order:
     """Move the order on, with what that means for stock, the audit trail and open tabs.
 
-    Raises WrongStatus if the order is not (any more) where this step starts; then nothing has
-    changed. Two clicks at once give one step: the loser of the conditional update sees the
-    winner's status. Parcels leave by `fulfilment.ship`, which calls this.
+    `cause` is what the stock's ledger says where actor and note do not tell it: a guest has no
+    name, and the shopper is not shown every reason. Raises WrongStatus if the order is not (any
+    more) where this step starts; then nothing has changed. Two clicks at once give one step: the
+    loser of the conditional update sees the winner's status. Parcels leave by `fulfilment.ship`,
+    which calls this.
     """
     origin = _move(order, allowed_origins(order, to), to, actor, note)
     if to in SENT:
@@ -76,7 +85,7 @@ def change_status(*, order: Order, to: str, actor: Customer | None = None, note:
         _open_payments(order).update(next_try_at=Now())
         queue_mail(order, "cancelled")
     if to == Status.CANCELLED or (to == Status.REFUNDED and origin in HOLDS_STOCK):
-        release_stock(_open_units(order), cause_of(order, actor, note))
+        release_stock(_open_units(order), cause or cause_of(order, actor, note))
     order.status = to
     return order
 

@@ -23,6 +23,7 @@ from shop.errors import ShopError
 from shop.models import Customer
 from shop.outcomes import Ending, counted
 from shop.privacy import private_page
+from shop.services.stock import Cause, Mover
 
 AS_ASKED: Final = gettext_noop("As you asked")
 """A note in the history; the order's page shows it in the reader's language."""
@@ -44,9 +45,12 @@ def cancel(request: HttpRequest, number: str) -> HttpResponse:
 
 def _cancel(request: HttpRequest, order: Order) -> None:
     actor = request.user if isinstance(request.user, Customer) else None
+    cause = Cause(Mover.SHOPPER, actor, reason=AS_ASKED, order=order.number)
     with counted(Ending(), f"cancel {order.number}") as ending:
         try:
-            change_status(order=order, to=Order.Status.CANCELLED, actor=actor, note=AS_ASKED)
+            change_status(
+                order=order, to=Order.Status.CANCELLED, actor=actor, note=AS_ASKED, cause=cause
+            )
         except WrongStatus as error:
             ending.outcome = "replayed" if error.status == Order.Status.CANCELLED else "declined"
     if ending.outcome == "declined":

@@ -9,7 +9,7 @@ from django.db import connections
 from orders.models import Order, OutboxMessage, Payment
 from orders.services.checkout import OrderDetails, Shown, place_order
 from orders.services.payments import settle_by_hand
-from shop.models import StockItem, Variant
+from shop.models import StockItem, StockMovement, Variant
 from shop.queries.stock import find_differences, find_unclaimed
 from tests.factories import make_cart
 from tests.orders.pages import TYPED
@@ -67,6 +67,12 @@ def mails(order: Order) -> list[str]:
 def steps(order: Order) -> list[tuple[str, str]]:
     """The audit trail, without the first row: each step's status and note."""
     return list(order.history.values_list("to_status", "note"))[1:]
+
+
+def ledger(order: Order) -> list[tuple[str, str, int | None, str]]:
+    """Its stock's movements: kind, mover, actor and reason."""
+    rows = StockMovement.objects.filter(order_number=order.number).order_by("pk")
+    return list(rows.values_list("kind", "mover", "actor", "reason"))
 
 
 def books_are_right() -> bool:

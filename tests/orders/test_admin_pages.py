@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from orders.models import Order, OutboxMessage, Return, Shipment
 from orders.services.fulfilment import request_return, ship, ship_rest
+from orders.services.payments import complete_open
 from orders.services.status import cancel_expired_orders, change_status
 from shop.models import Customer, StockItem, Variant
 from tests.orders.admin_pages import act, confirm, fields, fill, refunds, url
@@ -170,6 +171,50 @@ def test_a_mail_is_sent_again_once_for_each_form(client: Client, order: Order) -
     ]
     assert re.findall(r"<option value=\"(\w+):", page) == ["confirmation", "shipped"]
     assert "Parcel sent: TW123" in page
+
+
+def test_another_mail_under_a_form_that_was_sent_is_refused(client: Client, order: Order) -> None:
+    parcel = ship_rest(order=order)
+    sent = fill(client, order, "resend", mail=f"shipped:{parcel.pk}")
+    confirm(client, order, "resend", sent)
+
+    told = confirm(client, order, "resend", sent | {"mail": "confirmation:"})
+
+    again = OutboxMessage.objects.filter(key__contains=":again:")
+    assert [each.payload["template"] for each in again] == ["shipped"]
+    assert told[0].startswith("This page was sent before with something else")
+
+
+@pytest.mark.parametrize("outbox_forgot", [False, True])
+@pytest.mark.parametrize(
+    ("is_gone", "offered_mails"),
+    [
+        (True, ["confirmation:", "refunded:", "cancelled:", "stock_gone:"]),
+        (False, ["confirmation:", "confirmation:reinstated"]),
+    ],
+)
+def test_what_late_money_made_the_shop_write_is_sent_again(
+    client: Client,
+    variant: Variant,
+    is_gone: bool,
+    offered_mails: list[str],
+    outbox_forgot: bool,
+) -> None:
+    late = placed({variant: 6})
+    Order.objects.filter(pk=late.pk).update(expires_at=timezone.now() - timedelta(minutes=1))
+    cancel_expired_orders()
+    if is_gone:
+        placed({variant: 5})
+    act(client, "mark_paid", late, confirmed="1")
+    complete_open()
+    if outbox_forgot:
+        OutboxMessage.objects.all().delete()
+
+    page = client.get(url(late, "resend")).text
+    told = confirm(client, late, "resend", fill(client, late, "resend", mail=offered_mails[-1]))
+
+    found = re.findall(r"<option value=\"(\w+:(?:reinstated)?)", page)
+    assert (found, told) == (offered_mails, [f"The mail is on its way to {late.email}."])
 
 
 def test_a_mail_that_the_order_never_called_for_is_not_sent(client: Client, order: Order) -> None:

@@ -19,6 +19,7 @@ from shop.models import Customer, StockItem
 from shop.money import Money
 from tests.bank import Bank, use_gateway
 from tests.factories import make_customer, make_product
+from tests.orders.life import ledger
 from tests.orders.paying import (
     history,
     mails,
@@ -70,6 +71,8 @@ def test_partial_refunds_add_up_to_a_refunded_order(bank: Bank) -> None:
     amounts = OutboxMessage.objects.filter(payload__template="refunded").order_by("pk")
     assert [mail.payload["context"]["amount"] for mail in amounts] == [1000, payment.amount - 1000]
     assert StockItem.objects.get().allocated == 0
+    assert ledger(order)[-1] == ("released", "staff", staff.pk, "broken")
+    assert order.history.last().note == ""  # type: ignore[union-attr]  # the shopper reads it
     assert bank.sent_back() == [1000, payment.amount - 1000]
 
 

@@ -12,7 +12,7 @@ from orders.queries import SESSION_ORDERS, SESSION_PLACED
 from orders.services.fulfilment import ship_rest
 from shop.models import Variant
 from tests.factories import make_customer, make_product
-from tests.orders.life import line_ids, lines, mails, paid, placed, stock
+from tests.orders.life import ledger, line_ids, lines, mails, paid, placed, stock
 from tests.orders.outcomes import Outcomes
 from tests.shopper import forms_of
 
@@ -53,9 +53,22 @@ def test_a_pending_order_is_cancelled_after_a_question(client: Client, variant: 
     order.refresh_from_db()
     assert (order.status, stock(variant), mails(order)) == ("cancelled", (10, 0), ["cancelled"])
     assert order.payments.get().state == "cancelled"
+    assert ledger(order)[-1] == ("released", "shopper", None, "As you asked")  # a guest
     shown = text_of(client.get(order.get_absolute_url()))
     assert "As you asked" in shown
     assert url not in shown
+
+
+def test_whoever_shops_is_no_staff_in_the_ledger(client: Client, variant: Variant) -> None:
+    """Though they may be a clerk, who cancels their own order."""
+    clerk = make_customer(is_staff=True)
+    order = placed({variant: 3})
+    Order.objects.update(customer=clerk)
+    client.force_login(clerk)
+
+    client.post(f"{order.get_absolute_url()}cancel/")
+
+    assert ledger(order)[-1] == ("released", "shopper", clerk.pk, "As you asked")
 
 
 def test_what_is_paid_is_not_cancelled_from_an_old_page(client: Client, variant: Variant) -> None:
