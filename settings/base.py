@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "shop",
     "orders",
     "failover",
+    "failover.audit",
     # Below ours, so that our templates win.
     "allauth",
     "allauth.account",
@@ -377,6 +378,9 @@ LOGGING = {
 }
 
 DEBUG = env_bool("DEBUG", False)
+
+# --- Statelessness audit: what it finds and we accept, each with its reason -------------------
+ANYPORT_AUDIT_BASELINE = [BASE_DIR / "settings" / "audit.toml"]
 
 # --- Admin (its looks: settings.admin) --------------------------------------------------------
 # Unfold's Alpine compiles expressions, and its pages style single elements: they need more than

@@ -55,3 +55,5 @@ MAILERS = {
         "OPTIONS": {"file_path": str(STATE_DIR / "mail")},
     }
 }
+
+ANYPORT_AUDIT_BASELINE.append(BASE_DIR / "settings" / "audit.local.toml")  # noqa: F405
