@@ -25,9 +25,12 @@ def invoice_url(order: Order) -> str:
     """Where whoever holds the address gets the PDF, for an hour. The caller checks permission.
 
     The first one written is the invoice: what changes in the order later does not change it.
-    Raises WrongStatus for an order that was cancelled before there was one; botocore's
-    `BotoCoreError` or `ClientError` when neither home's nor another region's S3 can be asked.
+    Raises WrongStatus for a cancelled order, of which nothing is owed: one that was written before
+    stays in the bucket, and nobody is sent there. Raises botocore's `BotoCoreError` or
+    `ClientError` when neither home's nor another region's S3 can be asked.
     """
+    if order.status == Order.Status.CANCELLED:
+        raise WrongStatus(order.number, order.status, "invoiced")
     key = f"invoices/{order.number}.pdf"
     regions = _home_first(order)[:REGIONS_ASKED]
     for where in regions:
@@ -63,8 +66,6 @@ def _exists(where: Region, key: str) -> bool:
 
 
 def _write_once(where: Region, key: str, order: Order) -> None:
-    if order.status == Order.Status.CANCELLED:
-        raise WrongStatus(order.number, order.status, "invoiced")
     # Half a second and 30 MB, which only the processes that draw should pay.
     from orders.pdf import draw_invoice  # noqa: PLC0415
 

@@ -157,6 +157,10 @@ def _status_step(change: OrderStatusChange) -> Step:
 def _return_steps(order: Order) -> list[Step]:
     steps = []
     for request in order.returns.all():
+        if request.at_door:  # what staff wrote of it is theirs to read
+            if request.lines.exists():
+                steps.append(Step(gettext("Your parcel is here again"), request.requested_at))
+            continue
         steps.append(Step(gettext("You asked to return"), request.requested_at, request.reason))
         if request.settled_at:
             steps.append(Step(RETURN_LABELS[request.state], request.settled_at, request.answer))

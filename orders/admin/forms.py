@@ -11,17 +11,18 @@ from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
 )
 
 from orders.models import OrderLine, Payment
 from shop.money import EXPONENTS
 
 SELLABLE, BROKEN, DECLINED = "sellable", "broken", "declined"
-OUTCOMES: Final = (
+HERE: Final = (
     (SELLABLE, _("Here, and on the shelf again")),
     (BROKEN, _("Here, not to be sold again")),
-    (DECLINED, _("Not taken back")),
 )
+OUTCOMES: Final = (*HERE, (DECLINED, _("Not taken back")))
 
 
 class KeyedForm(forms.Form):
@@ -55,21 +56,37 @@ class RefundForm(KeyedForm):
         return int(amount.scaleb(self.exponent))
 
 
-class ShipForm(KeyedForm):
+class UnitsForm(KeyedForm):
+    """Asks for units of each line, of those too of which none are left: the form may be an old
+    one.
+    """
+
     def __init__(self, *args: Any, lines: list[OrderLine], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lines = lines
         for line in lines:
-            # Those of which nothing is open are asked for too: the form may be an old one.
+            initial, help_text = self.about(line)
             self.fields[f"line_{line.pk}"] = forms.IntegerField(
                 label=f"{line.name} · {line.option_text}" if line.options else line.name,
                 min_value=0,
                 max_value=line.quantity,
-                initial=line.open_quantity,
-                help_text=_("%(sku)s: %(open)d of %(sold)d have not left.")
-                % {"sku": line.sku, "open": line.open_quantity, "sold": line.quantity},
+                initial=initial,
+                help_text=help_text,
                 widget=UnfoldAdminIntegerFieldWidget(attrs={"class": "ap-units"}),
             )
+
+    def about(self, line: OrderLine) -> tuple[int, str]:
+        """Units that are proposed, and what they are a part of."""
+        raise NotImplementedError
+
+    @property
+    def units(self) -> dict[int, int]:
+        return {line.pk: self.cleaned_data[f"line_{line.pk}"] for line in self.lines}
+
+
+class ShipForm(UnitsForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.fields["tracking"] = forms.CharField(
             label=_("Tracking number"),
             max_length=100,
@@ -78,9 +95,35 @@ class ShipForm(KeyedForm):
             widget=UnfoldAdminTextInputWidget(),
         )
 
-    @property
-    def units(self) -> dict[int, int]:
-        return {line.pk: self.cleaned_data[f"line_{line.pk}"] for line in self.lines}
+    def about(self, line: OrderLine) -> tuple[int, str]:
+        open_units = {"sku": line.sku, "open": line.open_quantity, "sold": line.quantity}
+        text = _("%(sku)s: %(open)d of %(sold)d have not left.") % open_units
+        return line.open_quantity, text
+
+
+class RefusedForm(UnitsForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["outcome"] = forms.ChoiceField(
+            label=_("Outcome"), choices=HERE, widget=UnfoldAdminSelectWidget(choices=HERE)
+        )
+        self.fields["lost"] = forms.BooleanField(
+            label=_("Nothing else comes back"),
+            required=False,
+            help_text=_("And nobody pays for it: the order ends, whatever is still out."),
+            widget=UnfoldBooleanWidget(),
+        )
+        self.fields["reason"] = forms.CharField(
+            label=_("Why"),
+            max_length=200,
+            help_text=_("What the courier says. It stays in the history; the shopper is not told."),
+            widget=UnfoldAdminTextInputWidget(),
+        )
+
+    def about(self, line: OrderLine) -> tuple[int, str]:
+        out = {"sku": line.sku, "out": line.returnable_quantity, "sold": line.quantity}
+        text = _("%(sku)s: %(out)d of %(sold)d are out.") % out
+        return line.returnable_quantity, text
 
 
 class SettleForm(forms.Form):

@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from orders.admin.pages import Page, RefundPage, SettlePage, ShipPage, refusal
+from orders.admin.refused import RefusedPage
 from orders.admin.resend import ResendPage
 from orders.errors import NoUnits, RefundTooLarge, TooManyUnits
 from orders.idempotency import KeyReused
@@ -22,7 +23,7 @@ from shop.models import Customer
 from shop.outcomes import Ending, counted
 
 PAGES: Final[dict[str, type[Page]]] = {
-    page.name: page for page in (ShipPage, SettlePage, RefundPage, ResendPage)
+    page.name: page for page in (ShipPage, RefusedPage, SettlePage, RefundPage, ResendPage)
 }
 
 CORRECTABLE: Final = (TooManyUnits, NoUnits, StockTooLow, RefundTooLarge)

@@ -21,6 +21,7 @@ from orders.errors import (
     NothingCaptured,
     NoUnits,
     RefundTooLarge,
+    ReturnOpen,
     ReturnSettled,
     TooManyUnits,
     WrongStatus,
@@ -280,7 +281,7 @@ def refusal(error: ShopError | KeyReused) -> str:
     """Why it was not done, for the person who asked for it."""
     match error:
         case TooManyUnits():
-            text = _("%(wanted)d of %(sku)s are too many: %(possible)d are open.")
+            text = _("%(wanted)d of %(sku)s are too many: %(possible)d are left.")
             return text % vars(error)
         case NoUnits():
             return _("Choose at least one unit.")
@@ -291,6 +292,8 @@ def refusal(error: ShopError | KeyReused) -> str:
             return _("That is more than is left: %(left)s.") % {"left": error.left}
         case NothingCaptured():
             return _("There is no money to send back.")
+        case ReturnOpen():
+            return _("The shopper has asked to return something: settle that first.")
         case ReturnSettled():
             return _("Somebody else has settled this return, and otherwise.")
         case WrongStatus():

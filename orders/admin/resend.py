@@ -76,7 +76,7 @@ def _dated_mails(order: Order) -> Iterator[tuple[str, str, str]]:
     for refund in done.select_related("payment"):
         label = _labelled(_("Money back"), str(refund.money), refund.updated_at)
         yield "refunded", str(refund.pk), label
-    for request in order.returns.exclude(state=Return.State.REQUESTED):
+    for request in order.returns.exclude(state=Return.State.REQUESTED).exclude(at_door=True):
         when = request.settled_at or request.requested_at
         label = _labelled(_("Return settled"), request.get_state_display(), when)
         yield "return_settled", str(request.pk), label

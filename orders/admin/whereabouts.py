@@ -89,12 +89,14 @@ def _parcel_row(parcel: Shipment) -> GoodsRow:
 
 
 def _return_row(request: Return) -> GoodsRow:
-    state = request.get_state_display()
-    if request.restocked:
+    units = _units(request)
+    state = request.get_state_display() if units else _("Lost")
+    if request.restocked and units:
         state = f"{state}, {_('on the shelf again')}"
     details = f"“{request.reason}”" + (f" – {request.answer}" if request.answer else "")
     by = str(request.actor or "–")
-    return GoodsRow(_("Return"), state, request.requested_at, by, _units(request), details)
+    what = _("Refused at the door") if request.at_door else _("Return")
+    return GoodsRow(what, state, request.requested_at, by, units or "–", details)
 
 
 def _units(of: Any) -> str:

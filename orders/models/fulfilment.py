@@ -59,7 +59,9 @@ class ShipmentLine(models.Model):
 
 
 class Return(Keyed, models.Model):
-    """Goods that a shopper wants to send back, and what became of the wish."""
+    """Goods that a shopper wants to send back, and what became of the wish; or that nobody took
+    in at the door, which come back unasked and are settled when they are written down.
+    """
 
     class State(models.TextChoices):
         REQUESTED = "requested", _("Requested")
@@ -74,6 +76,7 @@ class Return(Keyed, models.Model):
     reason = models.CharField(_("reason"), max_length=300)
     answer = models.CharField(_("answer"), max_length=300, blank=True)
     """What the shop tells the shopper of it."""
+    at_door = models.BooleanField(_("refused at the door"), default=False, db_default=False)
     restocked = models.BooleanField(_("back on the shelf"), default=False)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -41,14 +41,14 @@ def ship(
     units sold on back-order that have not come; KeyReused for another parcel under the same key.
     Then nothing has changed.
     """
-    lines = _lock(order)
+    lines = lock_lines(order)
     if parcel := Shipment.objects.filter(pk=key).first():
         return _same_parcel(parcel, order, units, tracking)
     if order.status not in allowed_origins(order, Status.FULFILLED):
         raise WrongStatus(order.number, order.status, Status.FULFILLED)
     if 0 < order.total_amount == order.refunded_amount:  # the money is on its way back
         raise WrongStatus(order.number, Status.REFUNDED, Status.FULFILLED)
-    wanted = _check(units, {line.pk: line.open_quantity for line in lines.values()}, lines)
+    wanted = check_units(units, {line.pk: line.open_quantity for line in lines.values()}, lines)
     parcel = Shipment.objects.create(pk=key, order=order, tracking=tracking, actor=actor)
     ShipmentLine.objects.bulk_create(
         ShipmentLine(shipment=parcel, line_id=line, quantity=count)
@@ -68,7 +68,7 @@ def ship(
 def ship_rest(*, order: Order, actor: Customer | None = None, tracking: str = "") -> Shipment:
     """All that is open leaves in one parcel. Raises what `ship` raises."""
     with transaction.atomic():
-        lines = _lock(order)
+        lines = lock_lines(order)
         if order.status not in allowed_origins(order, Status.FULFILLED):
             raise WrongStatus(order.number, order.status, Status.FULFILLED)
         units = {line.pk: line.open_quantity for line in lines.values() if line.open_quantity}
@@ -82,14 +82,16 @@ def request_return(*, order: Order, units: Mapping[int, int], reason: str, key: 
     Raises WrongStatus where nothing has left; NoUnits and TooManyUnits for what was not sent or
     came back already; ReturnOpen while an earlier one waits; KeyReused for another under the key.
     """
-    lines = _lock(order)
+    lines = lock_lines(order)
     if request := Return.objects.filter(pk=key).first():
-        return _same_return(request, order, units, reason)
+        return same_return(request, order, units, reason)
     if order.status not in MAY_COME_BACK:
         raise WrongStatus(order.number, order.status, "returned")
     if order.returns.filter(state=Return.State.REQUESTED).exists():
         raise ReturnOpen
-    wanted = _check(units, {line.pk: line.returnable_quantity for line in lines.values()}, lines)
+    wanted = check_units(
+        units, {line.pk: line.returnable_quantity for line in lines.values()}, lines
+    )
     request = Return.objects.create(pk=key, order=order, reason=reason)
     ReturnLine.objects.bulk_create(
         ReturnLine(request=request, line_id=line, quantity=count) for line, count in wanted.items()
@@ -113,7 +115,7 @@ def settle_return(
     matter: `refunds.request_refund`.
     """
     order = request.order
-    lines = _lock(order)
+    lines = lock_lines(order)
     state = Return.State.RECEIVED if received else Return.State.DECLINED
     restocked = received and restock
     open_one = Return.objects.filter(pk=request.pk, state=Return.State.REQUESTED)
@@ -149,7 +151,7 @@ def _take_back(
         receive_stock(back, cause_of(order, actor, request.reason))
 
 
-def _lock(order: Order) -> dict[int, OrderLine]:
+def lock_lines(order: Order) -> dict[int, OrderLine]:
     """The order's lines by id, as they stay until the transaction ends; its row is fresh too."""
     order.status, order.refunded_amount = (
         Order.objects.select_for_update(no_key=True)
@@ -159,7 +161,7 @@ def _lock(order: Order) -> dict[int, OrderLine]:
     return {line.pk: line for line in OrderLine.objects.filter(order=order)}
 
 
-def _check(
+def check_units(
     units: Mapping[int, int], possible: Mapping[int, int], lines: Mapping[int, OrderLine]
 ) -> dict[int, int]:
     """What is wanted, without lines of none. Raises NoUnits, TooManyUnits."""
@@ -184,7 +186,7 @@ def _same_parcel(
     return parcel
 
 
-def _same_return(request: Return, order: Order, units: Mapping[int, int], reason: str) -> Return:
+def same_return(request: Return, order: Order, units: Mapping[int, int], reason: str) -> Return:
     written = dict(request.lines.values_list("line", "quantity"))
     wanted = {line: count for line, count in units.items() if count}
     if (request.order_id, request.reason, written) != (order.pk, reason, wanted):

@@ -123,10 +123,10 @@ def _let_go(payment: Payment) -> bool:
     """Whether it could be closed without asking anybody."""
     if payment.gateway not in BY_HAND or payment.state not in OPEN_PAYMENT:
         return False
-    return _close_by_hand(payment, State.CANCELLED)
+    return close_by_hand(payment, State.CANCELLED)
 
 
-def _close_by_hand(payment: Payment, state: State) -> bool:
+def close_by_hand(payment: Payment, state: State) -> bool:
     """Under the order's lock. The next attempt is taken, so that no older one may record."""
     closed = Payment.objects.filter(pk=payment.pk, state__in=OPEN_PAYMENT).update(
         state=state,
@@ -158,7 +158,7 @@ def settle_by_hand(*, order: Order, actor: Customer | None) -> Payment:
         payment = write_payment(order=order, gateway=method if method in BY_HAND else BY_HAND[0])
     elif payment.gateway not in BY_HAND:
         raise PaymentUnderWay(method_of(payment.gateway))
-    _close_by_hand(payment, State.CAPTURED)
+    close_by_hand(payment, State.CAPTURED)
     if order.status in SENT:
         status = order.status  # which stays: whose word it was is written down all the same
         OrderStatusChange.objects.create(

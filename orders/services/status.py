@@ -27,6 +27,7 @@ Status = Order.Status
 NOT_PAID: Final = gettext_noop("Not paid in time")
 CAME_LATE: Final = gettext_noop("Your payment came after all")
 PAID_AT_DOOR: Final = gettext_noop("Paid after its parcel left")
+REFUSED_AT_DOOR: Final = gettext_noop("Not accepted at the door")
 """Notes in the history; the order's page shows them in the reader's language."""
 
 OPEN_PAYMENT: Final = (
@@ -43,7 +44,8 @@ ALLOWED_FROM: Final[dict[str, tuple[str, ...]]] = {
     Status.CANCELLED: (Status.PENDING,),
     Status.REFUNDED: (Status.PAID, Status.PARTLY_FULFILLED, Status.FULFILLED),
 }
-"""Where each step starts. From CANCELLED there is a way back for money alone: `reinstate`."""
+"""Where each step starts. From CANCELLED there is a way back for money alone: `reinstate`. What
+left and was never paid for is cancelled by `end_refused`."""
 SENT: Final = (Status.PARTLY_FULFILLED, Status.FULFILLED)
 HOLDS_STOCK: Final = (Status.PENDING, Status.PAID, Status.PARTLY_FULFILLED)
 """Statuses in which what has not left is allocated."""
@@ -101,6 +103,19 @@ def reinstate(*, order: Order, actor: Customer | None = None, note: str = CAME_L
     allocate_stock(_open_units(order), cause_of(order, actor, note))
     queue_mail(order, "confirmation", about="reinstated")  # they were told that it is cancelled
     order.status = Status.PAID
+    return order
+
+
+@transaction.atomic
+def end_refused(*, order: Order, actor: Customer | None = None) -> Order:
+    """An order that was sent and not paid for is cancelled. For
+    `refusals.take_back_refused` alone, which moves its units and lets its payment go.
+
+    Raises WrongStatus if it was not sent, or ended meanwhile; then nothing has changed.
+    """
+    _move(order, SENT, Status.CANCELLED, actor, REFUSED_AT_DOOR)
+    queue_mail(order, "cancelled")
+    order.status = Status.CANCELLED
     return order
 
 

@@ -71,7 +71,7 @@ def test_what_is_open_is_proposed_and_more_is_refused(
 
     assert sent[f"line_{line}"] == "2"
     assert response.status_code == 422
-    assert f"2 of {variant.sku} are too many: 1 are open." in response.text
+    assert f"2 of {variant.sku} are too many: 1 are left." in response.text
     assert lines(order) == [(2, 1, 0)]
 
 
@@ -250,7 +250,7 @@ def test_the_page_offers_what_the_order_allows(client: Client, variant: Variant)
     assert before == ["ship", "refund", "resend"]
     assert offered(client, done) == ["settle", "refund", "resend"]
     ship_rest(order=cash)
-    assert offered(client, cash) == ["mark_paid", "resend"]  # its money comes with the courier
+    assert offered(client, cash) == ["mark_paid", "refused", "resend"]  # or not
 
 
 @pytest.mark.parametrize("is_gone", [False, True])
@@ -278,7 +278,7 @@ def test_a_transfer_that_came_too_late_is_marked_as_paid_or_sent_back(
         assert (late.status, told) == ("paid", [f"{late.number} is paid now."])
 
 
-NAMES = ("ship", "refund", "settle", "resend")
+NAMES = ("ship", "refused", "refund", "settle", "resend")
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_who_may_not_sees_no_button_and_finds_the_page_closed(
 
     assert [name for name in shown if name in NAMES] == list(allowed)
     permitted = {"refund"} if "add_refund" in permissions else set()
-    permitted |= {"ship", "settle", "resend"} if "change_order" in permissions else set()
+    permitted |= {"ship", "refused", "settle", "resend"} if "change_order" in permissions else set()
     assert {name for name in NAMES if 403 not in answers[name]} == permitted
     assert (refunds(order), Shipment.objects.count()) == ([], 0)
 

@@ -234,7 +234,7 @@ def test_without_the_lock_a_duplicate_at_the_same_moment_is_none(
     """The control: each looks for the form's parcel before the other has written it."""
     order = paid({variant: 2})
     both = threading.Barrier(2, timeout=20)
-    check = fulfilment._check
+    check = fulfilment.check_units
 
     def unlocked(order: Order) -> dict[int, OrderLine]:
         order.refresh_from_db(fields=["status"])
@@ -244,8 +244,8 @@ def test_without_the_lock_a_duplicate_at_the_same_moment_is_none(
         both.wait()
         return check(*given)
 
-    monkeypatch.setattr(fulfilment, "_lock", unlocked)
-    monkeypatch.setattr(fulfilment, "_check", check_together)
+    monkeypatch.setattr(fulfilment, "lock_lines", unlocked)
+    monkeypatch.setattr(fulfilment, "check_units", check_together)
 
     press_at_once(staff, order, 2)
 

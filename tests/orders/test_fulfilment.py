@@ -206,7 +206,7 @@ def unlocked(monkeypatch: pytest.MonkeyPatch, together: int) -> None:
         read.wait()
         return found
 
-    monkeypatch.setattr(fulfilment, "_lock", look)
+    monkeypatch.setattr(fulfilment, "lock_lines", look)
 
 
 def click(order: Order, times: int) -> list[Any]:

@@ -34,6 +34,7 @@ from orders.services import status as services
 from orders.services.fulfilment import request_return, settle_return, ship, ship_rest
 from orders.services.payments import settle_by_hand
 from orders.services.refunds import advance_refund, request_refund
+from orders.services.refusals import Refusal, take_back_refused
 from orders.services.status import cancel_expired_orders, change_status, reinstate
 from shop.errors import OutOfStock, StockTooLow
 from shop.models import StockItem, Variant
@@ -72,6 +73,7 @@ class Sale:
         self.line = dict(zip(units, line_ids(order), strict=True))
         self.captured = self.refunded = 0
         self.is_late = False  # cancelled, as nobody paid it in time
+        self.is_refused = False  # cancelled, as nobody paid for it at the door
         self.asked: tuple[Return, dict[int, int]] | None = None
 
     def __repr__(self) -> str:
@@ -99,6 +101,11 @@ class Sale:
         return self.status in ("paid", "partly_fulfilled") or (
             self.is_cash and self.status == "pending"
         )
+
+    @property
+    def is_at_door(self) -> bool:
+        sent = self.status in ("partly_fulfilled", "fulfilled")
+        return self.is_cash and sent and not self.captured
 
     def wanted(self, units: tuple[int, int]) -> dict[int, int]:
         return {variant: units[place] for place, variant in enumerate(self.units)}
@@ -249,8 +256,8 @@ class Shop(RuleBasedStateMachine):
         assert cancel_expired_orders() == (sale.status == "pending")
 
     def come_back(self, sale: Sale) -> None:
-        if sale.refunded == sale.captured > 0:
-            return  # nobody reinstates what was paid back
+        if sale.is_refused or sale.refunded == sale.captured > 0:
+            return  # nobody reinstates what came back, or was paid back
         error: type[Exception] | None = None
         if sale.status != "cancelled":
             error = WrongStatus
@@ -379,6 +386,39 @@ class Shop(RuleBasedStateMachine):
         for variant, count in wanted.items() if received else ():
             sale.units[variant][2] += count
             self.shelves[variant].on_hand += count * restock
+
+    @precondition(lambda self: any(sale.is_at_door for sale in self.sold))
+    @rule(pick=PICK, units=UNITS, restock=st.booleans(), lost=st.booleans())
+    def refuse(self, pick: int, units: tuple[int, int], restock: bool, lost: bool) -> None:
+        sale = self.choose(pick, lambda sale: sale.is_at_door)
+        wanted, key = sale.wanted(units), uuid4()
+        by_line = {sale.line[variant]: count for variant, count in wanted.items()}
+        refusal = Refusal(by_line, restock, lost, "test")
+        error = self.why_not_refused(sale, wanted, lost)
+        for _ in range(1 if error else 2):  # the second click
+            self.attempt(
+                error, lambda: take_back_refused(order=sale.order, refusal=refusal, key=key)
+            )
+        if error:
+            return
+        for variant, count in wanted.items():
+            sale.units[variant][2] += count
+            self.shelves[variant].on_hand += count * restock
+        if lost or not any(sale.back.values()):
+            self.hold(sale, -1)
+            sale.status, sale.is_refused = "cancelled", True
+
+    def why_not_refused(
+        self, sale: Sale, wanted: dict[int, int], lost: bool
+    ) -> type[Exception] | None:
+        if not sale.is_at_door:
+            return WrongStatus
+        if sale.asked:
+            return ReturnOpen
+        if not any(wanted.values()):
+            return None if lost else NoUnits
+        more = any(count > sale.back[variant] for variant, count in wanted.items())
+        return TooManyUnits if more else None
 
     # --- What must hold ---
 
