@@ -28,6 +28,14 @@ from shop.models import StockItem, StockMovement
 from shop.outcomes import Ending, counted
 from shop.services.stock import Cause, Kind, Mover, adjust_stock, receive_stock
 
+SPENT: Final = _(
+    "This form was sent before with something else, which was done. Nothing was changed now. Open "
+    "the page anew, look at what is there, and try again."
+)
+KEYLESS: Final = _(
+    "This form came without its key, by which a second click is known. Nothing was changed. Open "
+    "the page anew and try again."
+)
 KINDS: Final = [(kind.value, kind.label) for kind in (Kind.ADJUSTED, Kind.RECEIVED)]
 
 
@@ -37,7 +45,8 @@ class StockForm(forms.ModelForm[StockItem]):
     Somebody sees 10, types 15, and meanwhile an order of 2 left the building: 13 are on hand.
     A page that showed 10 and was not touched changes nothing, however long it stood open. The
     row must be locked by the caller before it is loaded; the form's `key` is that of the movement,
-    so that a second click finds the first one's.
+    so that a second click finds the first one's. It is looked for before anything else is checked:
+    what happened need not be possible once more.
     """
 
     on_hand = forms.IntegerField(
@@ -75,11 +84,10 @@ class StockForm(forms.ModelForm[StockItem]):
         """What the admin's log tells: reason and kind are in the ledger."""
         return [name for name in super().changed_data if name in ("on_hand", "back_order")]
 
-    @property
-    def was_sent_before(self) -> bool:
-        """A second click: the row's lock is held, so that the first one's movement is seen."""
-        key = self.cleaned_data.get("key")
-        return bool(key) and StockMovement.objects.filter(key=key).exists()
+    @cached_property
+    def former(self) -> StockMovement | None:
+        """What this form moved before: the row's lock is held, so that a first click's is seen."""
+        return StockMovement.objects.filter(key=self.cleaned_data["key"]).first()
 
     @property
     def change(self) -> int:
@@ -91,7 +99,14 @@ class StockForm(forms.ModelForm[StockItem]):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
-        if self.was_sent_before:  # what it asks for happened, and need not be possible once more
+        key = data.get("key")
+        if key is None or key.version != 4:
+            self.add_error(None, KEYLESS)
+            return data
+        if self.former:
+            if not self._asks_for(self.former):
+                with counted(Ending("reused"), key):
+                    self.add_error(None, SPENT)
             return data
         if "on_hand" in data and self.change:
             self._check_change(data)
@@ -99,6 +114,22 @@ class StockForm(forms.ModelForm[StockItem]):
         if "on_hand" in data and not data.get("back_order") and owed - self.change > 0:
             self._refuse_to_owe(owed)
         return data
+
+    def _asks_for(self, movement: StockMovement) -> bool:
+        """Whether it is the same form again, of which nothing is left to do.
+
+        The ledger knows no back-order. Where that is not (any more) as the form says, somebody
+        typed something else, or switched it since: either way it is to be looked at.
+        """
+        data = self.cleaned_data
+        asked = (self.instance.pk, self.change, self.moves_as, data.get("reason"))
+        done = (movement.stock_item_id, movement.on_hand_change, movement.kind, movement.reason)
+        return asked == done and data.get("back_order") == self.instance.back_order
+
+    @property
+    def moves_as(self) -> Kind:
+        is_received = self.cleaned_data.get("kind") == Kind.RECEIVED
+        return Kind.RECEIVED if is_received else Kind.ADJUSTED
 
     def _check_change(self, data: dict[str, Any]) -> None:
         units = self.instance.on_hand + self.change
@@ -189,11 +220,22 @@ class StockItemAdmin(ModelAdmin[StockItem]):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         key = form.cleaned_data["key"]
         with counted(Ending(), key) as ending:
-            if form.was_sent_before:
+            if form.former:
                 ending.outcome = "replayed"
-                messages.info(request, _("This form was sent before: nothing was changed again."))
-                return
-            self._save(request, obj, form, key)
+                obj.was_there = True
+            else:
+                self._save(request, obj, form, key)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """A second click is no change."""
+        return None if _was_there(obj) else super().log_change(request, obj, message)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        """As after any change, but a second click is not told that it changed something."""
+        if not _was_there(obj):
+            return super().response_change(request, obj)
+        messages.info(request, _("This form was sent before: nothing was changed again."))
+        return self.response_post_save_change(request, obj)
 
     def _save(self, request: HttpRequest, obj: StockItem, form: Any, key: Any) -> None:
         if "back_order" in form.changed_data and obj.back_order:
@@ -205,7 +247,7 @@ class StockItemAdmin(ModelAdmin[StockItem]):
                 reason=form.cleaned_data["reason"],
                 key=key,
             )
-            move = receive_stock if form.cleaned_data["kind"] == Kind.RECEIVED else adjust_stock
+            move = receive_stock if form.moves_as == Kind.RECEIVED else adjust_stock
             move({obj.variant_id: form.change}, cause)
         if "back_order" in form.changed_data and not obj.back_order:  # now that the units are here
             obj.save(update_fields=["back_order"])
@@ -254,6 +296,11 @@ class StockItemAdmin(ModelAdmin[StockItem]):
     def left(self, item: StockItem) -> str:
         """On the item's own page, which knows no coloured labels."""
         return stock_label(item.balance)[1]
+
+
+def _was_there(item: Any) -> bool:
+    """Whether the form that made this object was sent before. No column."""
+    return getattr(item, "was_there", False)
 
 
 def _told(movement: StockMovement) -> dict[str, Any]:

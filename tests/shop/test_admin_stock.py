@@ -1,15 +1,21 @@
 """Stock and categories in the admin."""
 
+import threading
 from typing import Any, Final
 from uuid import uuid4
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
+from shop.admin.base import ModelAdmin
+from shop.admin.stock import StockItemAdmin
 from shop.models import StockItem
 from shop.services.stock import Cause, Mover, allocate_stock, ship_stock
 from tests.factories import make_category, make_product
+from tests.orders.life import at_once
+from tests.orders.outcomes import Outcomes
 from tests.staff import boss, clerk, client_of
 
 pytestmark = pytest.mark.django_db
@@ -82,15 +88,113 @@ def test_a_change_without_sense_is_a_form_error(
     assert (units(item), item.movements.count()) == ((10, 0), 1)
 
 
-def test_one_form_sent_twice_moves_stock_once(client: Client) -> None:
+def told(client: Client, response: Any) -> list[str]:
+    return [str(message) for message in client.get(response["Location"]).context["messages"]]
+
+
+@pytest.mark.parametrize("typed", [15, 3])
+def test_one_form_sent_twice_moves_stock_once(client: Client, typed: int) -> None:
+    """Also where it took most of them away, and could not do so again."""
     item = make_product(stock=10).variants.get().stock
     key = str(uuid4())
 
     for _ in range(2):
-        response = save_stock(client, item, typed=15, shown=10, key=key)
+        response = save_stock(client, item, typed=typed, shown=10, key=key, back_order="on")
 
-    assert "nothing was changed again" in client.get(response["Location"]).text
-    assert (units(item), item.movements.count()) == ((15, 0), 2)
+    assert told(client, response)[1:] == ["This form was sent before: nothing was changed again."]
+    assert (units(item), item.movements.count(), item.back_order) == ((typed, 0), 2, True)
+    assert LogEntry.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"on_hand": 4},
+        {"on_hand": 10},
+        {"reason": "no count"},
+        {"kind": "received"},
+        {"back_order": "on"},
+    ],
+)
+def test_a_spent_form_with_something_else_in_it_is_refused(
+    client: Client, other: dict[str, Any]
+) -> None:
+    item = make_product(stock=10).variants.get().stock
+    key = str(uuid4())
+    save_stock(client, item, typed=15, shown=10, key=key)
+    outcomes = Outcomes()
+
+    response = save_stock(client, item, typed=15, shown=10, key=key, **other)
+
+    assert response.status_code == 200
+    assert "Nothing was changed now. Open the page anew" in response.text
+    assert (units(item), item.movements.count(), item.back_order) == ((15, 0), 2, False)
+    assert (LogEntry.objects.count(), outcomes.since()) == (1, {"reused": 1})
+
+
+def test_a_form_that_was_spent_on_another_item_is_refused(client: Client) -> None:
+    first, second = (make_product(stock=10).variants.get().stock for _ in range(2))
+    key = str(uuid4())
+    save_stock(client, first, typed=15, shown=10, key=key)
+
+    response = save_stock(client, second, typed=15, shown=10, key=key)
+
+    assert "Nothing was changed now. Open the page anew" in response.text
+    assert (units(first), units(second)) == ((15, 0), (10, 0))
+
+
+@pytest.mark.parametrize("key", ["", "x", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"])
+def test_a_form_without_its_key_changes_nothing(client: Client, key: str) -> None:
+    item = make_product(stock=10).variants.get().stock
+
+    for _ in range(2):
+        response = save_stock(client, item, typed=15, shown=10, key=key, back_order="on")
+
+    assert "This form came without its key" in response.text
+    assert (units(item), item.back_order) == ((10, 0), False)
+
+
+def take_most_twice_at_once(item: StockItem, clients: list[Client]) -> dict[str, int]:
+    outcomes, key = Outcomes(), str(uuid4())
+
+    def click(client: Client) -> Any:
+        return save_stock(client, item, typed=3, shown=10, key=key)
+
+    at_once(*(lambda client=client: click(client) for client in clients))
+    return outcomes.since()
+
+
+@pytest.fixture
+def clients() -> list[Client]:
+    person = boss()
+    return [client_of(person), client_of(person)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_clicks_at_the_same_moment_are_one_change(clients: list[Client]) -> None:
+    item = make_product(stock=10).variants.get().stock
+
+    assert take_most_twice_at_once(item, clients) == {"done": 1, "replayed": 1}
+    assert (units(item), item.movements.count()) == ((3, 0), 2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_lock_two_clicks_both_find_their_key_free(
+    clients: list[Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: only the ledger's last resort is left, and the second click is an error."""
+    item = make_product(stock=10).variants.get().stock
+    both = threading.Barrier(2, timeout=20)
+    save = StockItemAdmin._save
+
+    def save_together(*given: Any) -> None:
+        both.wait()
+        save(*given)
+
+    monkeypatch.setattr(StockItemAdmin, "get_object", ModelAdmin.get_object)
+    monkeypatch.setattr(StockItemAdmin, "_save", save_together)
+
+    assert take_most_twice_at_once(item, clients) == {"done": 1, "failed": 1}
 
 
 def test_stock_below_what_orders_hold_is_a_form_error(client: Client) -> None:
