@@ -1,6 +1,7 @@
 """An order's page, and finding it again."""
 
 from http import HTTPStatus
+from uuid import uuid4
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -62,6 +63,7 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
         "bank": settings.SHOP_BANK_ACCOUNT,
         "may_change": theirs,
         "may_return": theirs and is_returnable(found),
+        "pay_key": uuid4(),
     }
     if request.GET.get("partial") == "status":
         return render(request, "orders/order.html#status", context)

@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import Final, cast
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -10,13 +11,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
+from orders.answers import Answer
 from orders.errors import MethodNotOffered, PaymentUnderWay, WrongStatus
-from orders.gateways import UnknownGateway, get_gateway
+from orders.gateways import UnknownGateway, gateway_of, get_gateway
 from orders.gateways.events import ForgedEvent, TellsEvents
+from orders.idempotency import IdempotencyError, idempotent, owners_of, read_key
 from orders.models import Order, Payment
 from orders.numbers import read_number
+from orders.problems import decline
 from orders.queries import find_order, may_change
 from orders.services.cards import EVENTS, AskAgain, come_back, pay_by_card, take_event
+from orders.services.payments import open_payment
+from orders.services.submit import WAIT_MS
 from shop.privacy import private_page
 
 LARGEST_EVENT: Final = 256 << 10
@@ -31,7 +37,37 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
     order = find_order(request, read_number(number) or "")
     if order and order.payment_method != Order.Payment.CARD:
         order = may_change(request, order.number)
-    return to_payment_page(request, order) if order else to_order(number)
+    if order is None:
+        return to_order(number)
+    try:
+        return _pay_once(request, order, read_key(request.POST.get("key", "")))
+    except IdempotencyError:  # such as a form of the release before
+        messages.info(request, _("Nothing has begun yet. Please press “Pay now” once more."))
+        return to_order(number)
+
+
+def _pay_once(request: HttpRequest, order: Order, key: UUID) -> HttpResponse:
+    """A second press of one form is led to where the first one leads, and begins nothing.
+
+    Raises KeyReused, StillRunning.
+    """
+    with idempotent(
+        owners=owners_of(request),
+        key=key,
+        content={"pay": order.number},
+        decline=decline,
+        wait_ms=WAIT_MS,
+    ) as attempt:
+        if not attempt.answer:
+            open_payment(order=order, gateway=gateway_of(Order.Payment.CARD))
+            attempt.answer = Answer(HTTPStatus.SEE_OTHER, b"")
+    if attempt.outcome == "done":
+        return to_payment_page(request, order)
+    begun = attempt.settled.status == HTTPStatus.SEE_OTHER
+    payment = come_back(order) if begun else None
+    if payment and payment.action_url:
+        return _see_other(payment.action_url)
+    return to_order(order.number)
 
 
 def to_payment_page(request: HttpRequest, order: Order) -> HttpResponse:

@@ -204,14 +204,14 @@ def test_only_whoever_placed_it_chooses_another_way_to_pay(
     payment = make_payment(order, gateway="invoice")
     path = order.get_absolute_url()
 
-    by_staff = client_of(clerk("view_order")).post(f"{path}pay/")
+    by_staff = client_of(clerk("view_order")).post(f"{path}pay/", {"key": str(uuid4())})
     by_link = Client().get(f"{path}payments/{payment.pk}/")
     by_email = pay(Client(), order, query=f"?email={order.email}")
 
     assert [by_staff.headers["Location"], by_link.headers["Location"]] == [path, path]
     assert_problem(by_email, HTTPStatus.FORBIDDEN)
     assert Payment.objects.get().state == "requires_action"
-    by_card = shopper.post(f"{path}pay/").headers["Location"]
+    by_card = shopper.post(f"{path}pay/", {"key": str(uuid4())}).headers["Location"]
     assert by_card.startswith("https://bank.example/")
 
 

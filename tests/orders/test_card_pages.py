@@ -4,7 +4,7 @@ import json
 import time
 from http import HTTPStatus
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import stripe
@@ -21,7 +21,9 @@ from shop.models import Variant
 from tests import card
 from tests.card import Account, Line
 from tests.orders.life import placed, steps
+from tests.orders.outcomes import Outcomes
 from tests.orders.pages import CHECKOUT, TYPED, hidden, text_of
+from tests.shopper import forms_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WEBHOOK = "/webhooks/stripe/"
@@ -31,6 +33,11 @@ State = Payment.State
 def check_out(shopper: Client, **changes: str) -> Any:
     fields = hidden(shopper.get(CHECKOUT)) | TYPED | {"payment_method": "card"} | changes
     return shopper.post(CHECKOUT, fields)
+
+
+def press(shopper: Client, url: str, key: str = "") -> Any:
+    """The order's button, of a page that was just opened."""
+    return shopper.post(f"{url}pay/", {"key": key or str(uuid4())})
 
 
 def messages_of(response: Any) -> list[str]:
@@ -78,15 +85,66 @@ def test_the_order_offers_to_pay_until_it_is_paid(shopper: Client) -> None:
     url = order.get_absolute_url()
     assert "Pay now" in text_of(shopper.get(url))
 
-    answer = shopper.post(f"{url}pay/")
+    answer = press(shopper, url)
 
     assert (answer.status_code, answer["Location"]) == (303, order.payments.get().action_url)
     card.enter_card(answer["Location"])
-    answer = shopper.post(f"{url}pay/")  # from another tab
+    answer = press(shopper, url)  # from another tab
     assert (answer.status_code, answer["Location"]) == (303, url)
     assert "Pay now" not in text_of(shopper.get(url))
-    assert shopper.post(f"{url}pay/")["Location"] == url
+    assert press(shopper, url)["Location"] == url
     assert Payment.objects.get().state == State.CAPTURED
+
+
+def test_one_button_pressed_twice_is_one_payment_and_a_duplicate(shopper: Client) -> None:
+    """An order that was to be paid by bank: the first press opens its payment by card."""
+    shopper.post(CHECKOUT, hidden(shopper.get(CHECKOUT)) | TYPED)
+    order = Order.objects.get()
+    url, key, outcomes = order.get_absolute_url(), str(uuid4()), Outcomes()
+
+    answers = [press(shopper, url, key)["Location"] for _ in range(2)]
+
+    assert answers == [order.payments.get(state=State.REQUIRES_ACTION).action_url] * 2
+    assert outcomes.since() == {"done": 1, "replayed_by_redis": 1}
+    press(shopper, url)  # the control: a button of its own is no duplicate, though it leads there
+    assert outcomes.since() == {"done": 2, "replayed_by_redis": 1}
+    assert [each.gateway for each in order.payments.all()] == ["stripe", "invoice"]
+
+
+def test_a_second_press_begins_no_other_payment_than_the_first(shopper: Client) -> None:
+    """The one that it began has ended since."""
+    check_out(shopper)
+    order = Order.objects.get()
+    key = str(uuid4())
+    press(shopper, order.get_absolute_url(), key)
+    Payment.objects.update(state=State.FAILED, action_url="")
+
+    again = press(shopper, order.get_absolute_url(), key)
+
+    assert (again["Location"], Payment.objects.count()) == (order.get_absolute_url(), 1)
+    press(shopper, order.get_absolute_url())  # the control
+    assert Payment.objects.count() == 2
+
+
+@pytest.mark.parametrize("key", ["x", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"])
+def test_a_button_without_its_key_begins_nothing(shopper: Client, key: str) -> None:
+    shopper.post(CHECKOUT, hidden(shopper.get(CHECKOUT)) | TYPED)
+    order = Order.objects.get()
+
+    answer = press(shopper, order.get_absolute_url(), key)
+
+    assert answer["Location"] == order.get_absolute_url()
+    assert messages_of(answer) == ["Nothing has begun yet. Please press “Pay now” once more."]
+    assert [each.gateway for each in order.payments.all()] == ["invoice"]
+
+
+def test_the_orders_page_gives_each_button_a_key(shopper: Client) -> None:
+    check_out(shopper)
+    url = Order.objects.get().get_absolute_url()
+
+    forms = [form for form in forms_of(text_of(shopper.get(url))) if form.action == f"{url}pay/"]
+
+    assert UUID(forms[0].fields["key"]).version == 4
 
 
 def test_coming_back_without_having_paid_pays_nothing(shopper: Client) -> None:
@@ -113,7 +171,7 @@ def test_strangers_are_led_to_the_look_up_and_start_nothing(
     order = placed({variant: 1}, payment_method="card")
 
     answers = [
-        client.post(f"{order.get_absolute_url()}pay/"),
+        press(client, order.get_absolute_url()),
         client.get(f"{order.get_absolute_url()}paid/"),
     ]
 
@@ -135,7 +193,7 @@ def test_without_stripe_the_order_is_kept_and_may_be_paid_later(
     ]
     settings.STRIPE_API_BASE = live_settings.STRIPE_CHECKOUT_ORIGIN
     gateway.client.cache_clear()
-    answer = shopper.post(f"{order.get_absolute_url()}pay/")
+    answer = press(shopper, order.get_absolute_url())
     assert answer["Location"].startswith(live_settings.STRIPE_CHECKOUT_ORIGIN)
 
 
