@@ -17,6 +17,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from orders.idempotency import KeyReused
+from orders.mail_links import AGE as LINK_AGE
+from orders.mail_links import mail_link
 from orders.models import Order, OrderLine, OutboxMessage, Payment
 from orders.outbox import Undeliverable, enqueue, handler
 from shop.money import Money
@@ -108,6 +110,7 @@ def compose(order: Order, message: OutboxMessage) -> EmailMultiAlternatives:
         subject = str(kind.subject) % {"number": order.number}
         context = {
             **_common(order, message.payload["context"]),
+            **(_link(order) if kind.opens else {}),
             **kind.context(order, about),
             "about": about,
             "subject": subject,
@@ -142,6 +145,11 @@ def _common(order: Order, given: dict[str, Any]) -> dict[str, Any]:
         "url": settings.ANYPORT_URL + order.get_absolute_url(),
         "language": order.language,
     }
+
+
+def _link(order: Order) -> dict[str, Any]:
+    """Fresh in each mail, a copy that staff send again included."""
+    return {"url": mail_link(order), "link_days": LINK_AGE.days}
 
 
 def _is_due(order: Order) -> bool:
@@ -205,11 +213,13 @@ class Mail:
     subject: Promise
     context: Callable[[Order, str], dict[str, Any]]
     """Of the order and `about`; raises ObjectDoesNotExist."""
+    opens: bool = False
+    """Whether its link lets the reader cancel the order or send something back."""
 
 
 MAILS: Final[dict[str, Mail]] = {
-    "confirmation": Mail(_("Your Anyport order %(number)s"), _confirmation),
-    "shipped": Mail(_("On its way: your Anyport order %(number)s"), _shipped),
+    "confirmation": Mail(_("Your Anyport order %(number)s"), _confirmation, opens=True),
+    "shipped": Mail(_("On its way: your Anyport order %(number)s"), _shipped, opens=True),
     "refunded": Mail(_("Money back for your Anyport order %(number)s"), _nothing_more),
     "stock_gone": Mail(_("Sold out: your Anyport order %(number)s"), _nothing_more),
     "cancelled": Mail(_("Cancelled: your Anyport order %(number)s"), _cancelled),

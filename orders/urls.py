@@ -8,6 +8,7 @@ urlpatterns = [
     path("checkout/", checkout.checkout, name="checkout"),
     path("orders/", order.order_lookup, name="order_lookup"),
     path("orders/<str:number>/", order.order, name="order"),
+    path("orders/<str:number>/mail/<str:ticket>/", order.mail_link, name="mail_link"),
     path("orders/<str:number>/pay/", payment.pay, name="pay"),
     path("orders/<str:number>/paid/", payment.paid, name="paid"),
     path("orders/<str:number>/cancel/", wishes.cancel, name="cancel"),

@@ -139,6 +139,7 @@ ENDPOINTS: Final = [
     Endpoint("orders/", "POST", body={"number": "AP-0000-0000-0000", "email": "mei@example.com"}),
     Endpoint("orders/<str:number>/", path="orders/{number}/", query=("partial",)),
     Endpoint("orders/<str:number>/pay/", "POST", "orders/{number}/pay/", {"key": str(uuid4())}),
+    Endpoint("orders/<str:number>/mail/<str:ticket>/", path="orders/{number}/mail/{sku}/"),
     Endpoint("orders/<str:number>/paid/", path="orders/{number}/paid/"),
     Endpoint("orders/<str:number>/cancel/", path="orders/{number}/cancel/"),
     Endpoint("orders/<str:number>/return/", "POST", "orders/{number}/return/", {"reason": "dent"}),
