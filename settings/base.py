@@ -44,6 +44,11 @@ if COORDINATION_REGION not in ANYPORT_REGIONS:
     refuse("COORDINATION_REGION", f"is not one of {', '.join(ANYPORT_REGIONS)}.")
 # Where each region's own instances answer, past the front door that all regions share.
 ANYPORT_REGION_URLS = env_urls("ANYPORT_REGION_URLS", ANYPORT_REGIONS)
+# Who moves the writer, by dotted name; `manage.py failover promote` needs one.
+FAILOVER_PROVIDER = env_str("FAILOVER_PROVIDER", "")
+# What failover.providers.aws.AwsProvider moves.
+AURORA_GLOBAL_CLUSTER = env_str("AURORA_GLOBAL_CLUSTER", "")
+ELASTICACHE_GLOBAL_GROUP = env_str("ELASTICACHE_GLOBAL_GROUP", "")
 # Prefix of every bucket, table and Redis key, so that installations can share a store.
 ANYPORT_NAMESPACE = env_str("ANYPORT_NAMESPACE", "anyport")
 ANYPORT_URL = env_str("ANYPORT_URL", what="the public address, https://shop.example").rstrip("/")

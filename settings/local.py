@@ -35,6 +35,7 @@ for _name, _value in {
     "SECRET_KEY": "only-for-commands-that-run-without-a-stack",
     "SESSION_KEYS": "none:" + "A" * 43 + "=",
     "STATIC_ROOT": str(STATE_DIR / "static"),
+    "FAILOVER_PROVIDER": "regions.embedded.provider.EmbeddedProvider",
 }.items():
     os.environ.setdefault(_name, _value)
 

@@ -24,6 +24,8 @@ OWN_STACK = (
     "embedded/test_region_loss.py",
     "faults/test_bounded_waits.py",
     "faults/test_primary_killed.py",
+    "faults/test_promotion.py",
+    "faults/test_watch.py",
     "embedded/test_failover.py",
 )
 """Files that share the stack `own_stack`; the last one ends it."""

@@ -170,7 +170,7 @@ def _run(command: list[str], environment: dict[str, str] | None = None, stdin: s
     return done.stdout
 
 
-def _command(name: str, *arguments: str, password: str = "") -> str:
+def command(name: str, *arguments: str, password: str = "") -> str:
     return _run([*_as_system_user(), _binary(name), *arguments], {"PGPASSWORD": password})
 
 
@@ -189,7 +189,7 @@ def _own(*paths: Path) -> None:
             os.chown(path, user.pw_uid, user.pw_gid)
 
 
-def _empty_draft(node: Node) -> Path:
+def empty_draft(node: Node) -> Path:
     """Where a node's data are made: they get their name when they are whole."""
     draft = node.data.with_name(f"{node.region}.new")
     shutil.rmtree(draft, ignore_errors=True)
@@ -209,13 +209,13 @@ def create_cluster(plan: Plan) -> None:
     first, *others = nodes(plan)
     if any(node.exists for node in nodes(plan)):
         return
-    draft = _empty_draft(first)
+    draft = empty_draft(first)
     password = plan.state / "postgres" / "password"
     password.touch(0o600)
     password.write_text(plan.secrets.superuser)
     _own(password)
     try:
-        _command(
+        command(
             "initdb",
             *("-D", str(draft), "-U", SUPERUSER, f"--pwfile={password}"),
             *("--auth=scram-sha-256", "--encoding=UTF8", "--no-sync", "--no-instructions"),
@@ -224,11 +224,11 @@ def create_cluster(plan: Plan) -> None:
     finally:
         password.unlink()
     _create_roles(plan, draft)
-    drafts = {node: _empty_draft(node) for node in others}
+    drafts = {node: empty_draft(node) for node in others}
     for copy in drafts.values():
         shutil.copytree(draft, copy, dirs_exist_ok=True)
         _own(copy, *copy.rglob("*"))
-        _mark_standby(copy)
+        mark_standby(copy)
     # Interrupted from here on, the nodes that are missing are cloned at the next start.
     draft.rename(first.data)
     for node, copy in drafts.items():
@@ -253,54 +253,9 @@ def _create_roles(plan: Plan, data: Path) -> None:
     )
 
 
-def _mark_standby(data: Path) -> None:
+def mark_standby(data: Path) -> None:
     (data / "standby.signal").touch(0o600)
     _own(data / "standby.signal")
-
-
-def rejoin(plan: Plan, node: Node, writer: Node) -> str:
-    """Make the node a standby of the running writer; what was done, for the log.
-
-    What the node has and the writer has not is given up: it was never acknowledged by a quorum,
-    or an operator accepted its loss when promoting.
-    """
-    interrupted = node.rejoining.exists()
-    node.rejoining.touch(0o600)
-    done = _rewind_or_clone(plan, node, writer, may_rewind=node.exists and not interrupted)
-    _mark_standby(node.data)
-    node.rejoining.unlink()
-    return done
-
-
-def _rewind_or_clone(plan: Plan, node: Node, writer: Node, *, may_rewind: bool) -> str:
-    reason = "it has no whole data"
-    if may_rewind:
-        try:
-            _command(
-                "pg_rewind",
-                *("-D", str(node.data), "--no-sync"),
-                f"--source-server=host={LOOPBACK} port={writer.port} "
-                f"user={SUPERUSER} dbname=postgres",
-                password=plan.secrets.superuser,
-            )
-        except (PostgresError, subprocess.TimeoutExpired) as error:
-            reason = f"pg_rewind could not: {error}"
-        else:
-            return f"rewound {node.region} to follow {writer.region}"
-    _clone(plan, node, writer)
-    return f"cloned {writer.region} into {node.region} ({reason})"
-
-
-def _clone(plan: Plan, node: Node, writer: Node) -> None:
-    draft = _empty_draft(node)
-    _command(
-        "pg_basebackup",
-        *("-D", str(draft), "--checkpoint=fast", "--wal-method=stream", "--no-sync"),
-        *("-h", LOOPBACK, "-p", str(writer.port), "-U", REPLICATOR),
-        password=plan.secrets.replicator,
-    )
-    shutil.rmtree(node.data, ignore_errors=True)
-    draft.rename(node.data)
 
 
 # --- Configuration -----------------------------------------------------------------------------
@@ -344,32 +299,39 @@ def configure(plan: Plan, node: Node) -> None:
 
     `target_session_attrs=read-write` makes a standby follow whichever node accepts writes.
     """
-    hosts = ",".join(LOOPBACK for _ in plan.regions)
-    ports = ",".join(str(plan.port("postgres", region)) for region in plan.regions)
     settings = _SETTINGS | {
         "port": node.port,
         "cluster_name": node.region,
         "primary_conninfo": (
-            f"host={hosts} port={ports} user={REPLICATOR} password={plan.secrets.replicator} "
-            f"application_name={node.region} target_session_attrs=read-write connect_timeout=2"
+            f"{conninfo(plan, node.region, *plan.regions)} target_session_attrs=read-write"
         ),
         "synchronous_standby_names": (
             f"ANY 1 ({', '.join(plan.regions)})" if plan.replicated else ""
         ),
     }
-    _write(
+    write(
         node.data / "postgresql.conf",
         "# Written by `manage.py up` at each start.\n"
         + "".join(f"{name} = '{value}'\n" for name, value in settings.items()),
     )
-    _write(
+    write(
         node.data / "pg_hba.conf",
         f"host all all {LOOPBACK}/32 scram-sha-256\n"
         f"host replication {REPLICATOR} {LOOPBACK}/32 scram-sha-256\n",
     )
 
 
-def _write(path: Path, text: str) -> None:
+def conninfo(plan: Plan, region: str, *sources: str) -> str:
+    """How the region's standby reaches the first of these that answers."""
+    hosts = ",".join(LOOPBACK for _ in sources)
+    ports = ",".join(str(plan.port("postgres", source)) for source in sources)
+    return (
+        f"host={hosts} port={ports} user={REPLICATOR} password={plan.secrets.replicator} "
+        f"application_name={region} connect_timeout=2"
+    )
+
+
+def write(path: Path, text: str) -> None:
     path.write_text(text)
     path.chmod(0o600)
     _own(path)

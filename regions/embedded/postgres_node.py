@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from regions.embedded import postgres
+from regions.embedded import postgres, rejoin
 from regions.embedded.plan import Plan
 from regions.embedded.processes import wait_until
 
@@ -38,7 +38,7 @@ def _take_role(plan: Plan, node: postgres.Node) -> None:
     writer = wait_until(running_writer, _WRITER_TIMEOUT, interval=0.2)
     if writer is None:
         sys.exit(f"postgres {node.region}: no writer to follow within {_WRITER_TIMEOUT} s")
-    print(f"postgres {node.region}: {postgres.rejoin(plan, node, writer)}", flush=True)
+    print(f"postgres {node.region}: {rejoin.rejoin(plan, node, writer)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from functools import partial
 
 from django.core.management import get_commands
 
-from regions.embedded import front, postgres, postgres_client, valkey
+from regions.embedded import front, postgres, postgres_client, rejoin, valkey
 from regions.embedded.plan import Plan, write_atomically
 from regions.embedded.probes import readiness
 from regions.embedded.processes import Identity, kill_tree, wait_until
@@ -91,7 +91,7 @@ class Stack:
         add("migrate", partial(self._run_command, "migrate", "--noinput"), "postgres")
         add("provision", partial(self._run_command, "provision"), "aws")
         ready = [part.key for part in self._grouped("valkey")] + ["migrate", "provision"]
-        for part in self._named("worker", "beat"):
+        for part in self._named("worker", "beat", "watch"):
             add(part.key, partial(self._start_part, part), *ready)
         add("seed_demo", partial(self._run_command, "seed_demo"), *ready)
 
@@ -139,6 +139,9 @@ class Stack:
     def _start_postgres(self) -> None:
         """The writer, then everybody else, who may need it to rejoin."""
         plan = self.plan
+        for node in postgres.nodes(plan):
+            if node.exists:  # a promotion may have been interrupted, and left it detached
+                rejoin.forget_source(node)
         writer = postgres.elect(plan)
         region = writer.region if writer else self._furthest_standby()
         others = [part for part in self._named("postgres") if part.region != region]

@@ -46,11 +46,12 @@ def check_writer(connection: psycopg.Connection[Any]) -> None:
     autocommit = connection.autocommit
     connection.autocommit = True
     try:
-        row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+        # On for a standby, and for a writer that an operator has fenced by the server's default.
+        row = connection.execute("SHOW transaction_read_only").fetchone()
     finally:
         connection.autocommit = autocommit
-    if row is None or row[0]:
-        raise psycopg.OperationalError("the server was demoted to a standby")
+    if row != ("off",):
+        raise psycopg.OperationalError("the server takes no more writes")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

@@ -17,6 +17,7 @@ import psycopg
 from regions.embedded import postgres_client
 from tests.guests import Guest, must_ask_again
 from tests.ledger import allocations, last_movement, ledger, stocked
+from tests.promotions import promoted
 from tests.stack import Stack, wait_until
 
 CHECKOUTS: Final = 500
@@ -276,9 +277,8 @@ def test_no_acknowledged_order_is_lost_with_the_primary(own_stack: Stack) -> Non
             rush.admit(CHECKOUTS)
             rush.wait_for_refusals(IN_VAIN)
             own_stack.start_process("postgres", behind)
-            chosen = furthest(own_stack, (behind, fresh))
             lost_there = lost(own_stack, behind, before)
-            postgres_client.promote(own_stack.plan, chosen)
+            chosen = promoted(own_stack, "--keep-redis")["target"]
         asked_in_vain = rush.unsettled.copy()
         rush.come_back()
         rush.close()

@@ -35,6 +35,17 @@ def test_check_passes_the_writer_and_refuses_standbys() -> None:
     assert refused == len(settings.DATABASE_HOSTS) - 1
 
 
+def test_check_refuses_a_writer_that_an_operator_has_fenced() -> None:
+    """`ALTER SYSTEM SET default_transaction_read_only = on` tells each session the same way."""
+    for host, port in settings.DATABASE_HOSTS:
+        with connect(host, port) as connection:
+            connection.autocommit = True
+            connection.execute("SET default_transaction_read_only = on")
+
+            with pytest.raises(psycopg.OperationalError, match="takes no more writes"):
+                check_writer(connection)
+
+
 @pytest.mark.parametrize("autocommit", [True, False])
 def test_check_leaves_the_connection_as_it_was(autocommit: bool) -> None:
     for host, port in settings.DATABASE_HOSTS:

@@ -1,0 +1,9 @@
+"""How a promotion ends that does not end well."""
+
+
+class Refused(Exception):
+    """It was not begun, or all that it had done was undone."""
+
+
+class Unfinished(Exception):
+    """It stopped on its way. The same command takes it up where it stopped."""

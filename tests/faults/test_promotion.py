@@ -1,0 +1,224 @@
+"""`manage.py failover promote`: killed at every step, lied to, and refused."""
+
+from collections.abc import Callable
+from threading import Timer
+
+import psycopg
+import pytest
+
+from failover.promotion.steps import STEPS
+from regions.embedded import postgres, replication
+from regions.servers import Overtaken
+from tests.promotions import (
+    DONE,
+    KILLED,
+    REFUSED,
+    Promises,
+    attempt_of,
+    generations,
+    own_connection,
+    promote,
+    promoted,
+    standbys,
+    wait_followed,
+    writers,
+)
+from tests.stack import Stack, wait_until
+
+DIES_AT = """
+save = Ledger.save
+def save_or_die(ledger):
+    if ledger.record.done[-1:] == [ledger.record.step] == ["{step}"]:
+        os.kill(os.getpid(), signal.SIGKILL)  # it is done, and nobody wrote that down
+    save(ledger)
+Ledger.save = save_or_die
+machine.DURATION = 2.0
+"""
+CUT_OFF = """
+servers = EmbeddedProvider.servers
+EmbeddedProvider.servers = lambda p: servers(p) | {{"{old}": Server("{old}", answers=False)}}
+EmbeddedProvider.fence = lambda p, writer, **how: Fence(False, detail="it is cut off")
+"""
+
+
+def test_promotion_goes_on_after_a_kill_at_every_step(own_stack: Stack) -> None:
+    old, target = own_stack.roles["postgres"], standbys(own_stack)[0]
+    promises, before = Promises.of(own_stack), generations(own_stack)
+    promises.make(5)
+
+    for step in STEPS:
+        died = promote(own_stack, target, patch=DIES_AT.format(step=step.name))
+        assert died.returncode == KILLED, died.stderr
+    record = promoted(own_stack, target)
+
+    wait_followed(own_stack, target)
+    assert writers(own_stack) == {target}
+    assert (record["target"], record["from"], record["done"][0]) == (target, old, "fence")
+    assert generations(own_stack)[len(before) :] == [(record["generation"], target)]
+    promises.make(5)
+    assert len(promises.acknowledged) == 10
+    assert not promises.lost()
+    with (
+        own_connection(own_stack, old) as former,
+        pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+    ):
+        former.execute("INSERT INTO promises VALUES (-1)")
+    again = promote(own_stack, target)
+    assert (again.returncode, "already" in again.stdout) == (DONE, True)
+    assert len(generations(own_stack)) == len(before) + 1
+
+
+def test_switchover_loses_no_acknowledged_write(
+    own_stack: Stack, record_property: Callable[[str, object], None]
+) -> None:
+    old, target = own_stack.roles["postgres"], standbys(own_stack)[1]
+    promises = Promises.of(own_stack)
+
+    with promises.going_on():
+        promoted(own_stack, target)
+
+    # Aim: 5 s. Measured, not judged: the machine may be busy.
+    record_property("seconds without a write", round(promises.longest_wait, 2))
+    assert not promises.lost()
+    assert own_stack.roles["valkey"] == target
+    wait_followed(own_stack, target)
+    with own_stack.pg_admin(old) as former:  # nothing is left that would keep it from following
+        assert replication._stored(former, "primary_conninfo") is None
+
+
+def test_a_standby_that_was_away_first_gets_what_it_lacks(own_stack: Stack) -> None:
+    old, (behind, fresh) = own_stack.roles["postgres"], standbys(own_stack)
+    promises = Promises.of(own_stack)
+    own_stack.stop_process("postgres", behind)
+    promises.make(5)
+    own_stack.kill("postgres", old)
+
+    for words in ([], [fresh]):
+        refused = promote(own_stack, *words)
+        assert refused.returncode == REFUSED
+        assert f"{behind} cannot be asked, and may have acknowledged" in refused.stderr
+    assert not writers(own_stack)
+    own_stack.start_process("postgres", behind)
+    foreseen = promote(own_stack, "--dry-run")
+    assert f"{fresh}: it is the furthest of all standbys" in foreseen.stdout
+    record = promoted(own_stack, behind, "--keep-redis")
+
+    assert f"bytes behind {fresh}, and gets them first" in record["notes"]["choose"]
+    assert writers(own_stack) == {behind}
+    assert not promises.lost()
+    wait_followed(own_stack, behind)
+
+
+def test_a_standby_that_cannot_get_what_it_lacks_is_refused(own_stack: Stack) -> None:
+    """And the control: promoted all the same, it lacks what was acknowledged."""
+    old, (behind, fresh) = own_stack.roles["postgres"], standbys(own_stack)
+    promises = Promises.of(own_stack)
+    own_stack.stop_process("postgres", behind)
+    promises.make(5)
+    _forget_log(own_stack, old, fresh)
+    own_stack.kill("postgres", old)
+    own_stack.start_process("postgres", behind)
+
+    refused = promote(own_stack, behind)
+
+    assert refused.returncode == REFUSED
+    assert f"Promote {fresh} instead." in refused.stderr
+    assert not writers(own_stack)
+
+    careless = f"""
+from failover.promotion.choice import Choice
+steps.choose = lambda *args, **kwargs: Choice("{behind}", None, 0, "no comparison")
+steps.FIRST_FOLLOWER = steps.ALL_FOLLOWERS = 1.0
+"""
+    promote(own_stack, behind, "--keep-redis", patch=careless)
+    assert writers(own_stack) == {behind}
+    with own_stack.pg_admin(behind) as server:
+        kept = server.execute("SELECT count(*) FROM promises").fetchone()
+    _copy_anew(own_stack, fresh)  # it is ahead of the writer that it has to follow
+    promoted(own_stack, behind, "--keep-redis")
+    wait_followed(own_stack, behind)
+    assert kept == (0,)
+    assert promises.lost() == promises.acknowledged != set()
+
+
+def _forget_log(stack: Stack, *regions: str) -> None:
+    """Let them remove the log that a standby which is away will ask for."""
+    for region in regions:
+        with stack.pg_admin(region) as server:
+            server.execute("ALTER SYSTEM SET wal_keep_size = 0")
+            server.execute("SELECT pg_reload_conf()")
+    with stack.pg_admin(regions[0]) as writer:
+        for _ in range(3):
+            writer.execute("CREATE TABLE filler AS SELECT 1")
+            writer.execute("DROP TABLE filler")
+            writer.execute("SELECT pg_switch_wal()")
+            writer.execute("CHECKPOINT")
+    for region in regions:
+        with stack.pg_admin(region) as server:
+            server.execute("CHECKPOINT")
+            server.execute("ALTER SYSTEM RESET wal_keep_size")
+            server.execute("SELECT pg_reload_conf()")
+
+
+def _copy_anew(stack: Stack, region: str) -> None:
+    stack.stop_process("postgres", region)
+    postgres.discard_data(postgres.node(stack.plan, region))
+    stack.start_process("postgres", region)
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "control"])
+def test_an_old_writer_that_is_cut_off_acknowledges_nothing(
+    own_stack: Stack, guarded: bool
+) -> None:
+    """The control: a standby that was not detached confirms what the new writer never gets."""
+    old, target = own_stack.roles["postgres"], standbys(own_stack)[0]
+    promises = Promises.of(own_stack)
+    promises.make(3)
+    careless = "" if guarded else "steps._detach = lambda run, server: None"
+    patch = CUT_OFF.format(old=old) + careless + DIES_AT.format(step="promote")
+
+    died = promote(own_stack, target, "--keep-redis", patch=patch)
+    with own_connection(own_stack, old) as former:
+        acknowledged = _writes(former)
+    record = promoted(own_stack, target, "--keep-redis")
+
+    assert died.returncode == KILLED, died.stderr
+    assert writers(own_stack) == {target}
+    assert acknowledged is not guarded
+    wait_followed(own_stack, target)
+    assert record["generation"] == generations(own_stack)[-1][0]
+    assert not promises.lost()
+    for region in (old, target):  # what the old writer wrote alone is nowhere any more
+        wait_until(lambda region=region: _numbers(own_stack, region) == {1, 2, 3}, 30, "the same")  # type: ignore[misc]  # its default
+
+
+def _writes(connection: psycopg.Connection[object]) -> bool:
+    """Whether a write is acknowledged within three seconds. It is cancelled otherwise, which
+    PostgreSQL answers with a warning instead of an error: it is committed there alone."""
+    warnings: list[str] = []
+    connection.add_notice_handler(lambda notice: warnings.append(str(notice.sqlstate)))
+    impatience = Timer(3.0, connection.cancel_safe)
+    impatience.start()
+    connection.execute("INSERT INTO promises VALUES (-1)")
+    impatience.cancel()
+    return not warnings
+
+
+def _numbers(stack: Stack, region: str) -> set[int]:
+    with stack.pg_admin(region) as server:
+        return {number for (number,) in server.execute("SELECT number FROM promises")}
+
+
+def test_a_server_refuses_a_runner_that_was_overtaken(own_stack: Stack) -> None:
+    region = standbys(own_stack)[0]
+    attempt = attempt_of(own_stack, region) + 1
+    replication.detach(own_stack.plan, region, attempt)
+
+    with pytest.raises(Overtaken):
+        replication.promote(own_stack.plan, region, attempt - 1)
+
+    assert region not in writers(own_stack)
+    replication.release(own_stack.plan, region)
+    with own_stack.pg_admin(region) as server:  # the next promotion counts from the lease's
+        server.execute("ALTER SYSTEM RESET anyport.promotion")
+    wait_followed(own_stack, own_stack.roles["postgres"])
