@@ -13,6 +13,8 @@ from regions.regions import Region, region
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_elasticache import ElastiCacheClient
+    from mypy_boto3_rds import RDSClient
     from mypy_boto3_s3 import S3Client
 
 
@@ -69,3 +71,17 @@ def dynamodb(*, patient: bool = False) -> "DynamoDBClient":
             endpoint_url=settings.DYNAMODB_ENDPOINT_URL,
             config=boto_config(settings.AWS_TIMEOUTS if patient else settings.DYNAMODB_TIMEOUTS),
         )
+
+
+@cache
+def rds(where: Region) -> "RDSClient":
+    """Aurora's control plane in the given region. Only failover.providers.aws asks it."""
+    with _making:
+        return _session().client("rds", region_name=where.aws_region, config=boto_config())
+
+
+@cache
+def elasticache(where: Region) -> "ElastiCacheClient":
+    """ElastiCache's control plane in the given region. Only failover.providers.aws asks it."""
+    with _making:
+        return _session().client("elasticache", region_name=where.aws_region, config=boto_config())
