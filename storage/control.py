@@ -6,7 +6,7 @@ stands. For what must end with its owner, see storage.leases.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -49,10 +49,33 @@ def read(name: str) -> Document:
         )
     except (BotoCoreError, ClientError) as error:
         raise ControlUnreachable(repr(error)) from error
-    item = answer.get("Item")
+    return _of(name, answer.get("Item"))
+
+
+def _of(name: str, item: "Mapping[str, AttributeValueTypeDef] | None") -> Document:
     if item is None:
         return Document(name)
     return Document(name, int(item["version"]["N"]), json.loads(item["data"]["S"]))
+
+
+def read_all(names: Iterable[str]) -> dict[str, Document]:
+    """The latest version of each, in one question. Raises ControlUnreachable."""
+    wanted = list(names)
+    try:
+        answer = dynamodb().batch_get_item(
+            RequestItems={
+                control_table(): {
+                    "Keys": [{"name": {"S": name}} for name in wanted],
+                    "ConsistentRead": True,
+                }
+            }
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise ControlUnreachable(repr(error)) from error
+    if answer.get("UnprocessedKeys"):
+        raise ControlUnreachable("DynamoDB answered for some of the documents only")
+    found = {item["name"]["S"]: item for item in answer["Responses"].get(control_table(), [])}
+    return {name: _of(name, found.get(name)) for name in wanted}
 
 
 def write(document: Document, data: Mapping[str, Any]) -> Document:

@@ -68,7 +68,9 @@ def holder(state: Path) -> Identity | None:
     return identity if identity and identity.process() else None
 
 
-def make_plan(state: Path, regions: tuple[str, ...], port: int, *, fresh: bool) -> Plan:
+def make_plan(
+    state: Path, regions: tuple[str, ...], port: int, *, fresh: bool, watched: bool = False
+) -> Plan:
     """Decide on everything, and end what an earlier run left. The caller holds the lock.
 
     Raises WrongShape and PortTaken, before anything is started.
@@ -93,6 +95,7 @@ def make_plan(state: Path, regions: tuple[str, ...], port: int, *, fresh: bool) 
         secrets=Secrets.of(state),
         run_id=f"{os.getpid()}-{time.time_ns()}",
         valkey_primary=valkey.last_primary(state, known, regions),
+        watched=watched and len(regions) > 1,  # alone, there is nobody to promote
     )
     for folder in PARTS:
         (state / folder).mkdir(exist_ok=True)

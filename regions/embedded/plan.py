@@ -83,6 +83,8 @@ class Plan:
     """Changes with every `up`, so that a launcher can tell a restart from a first start."""
     valkey_primary: str
     """The region whose Valkey node starts as primary in this run."""
+    watched: bool = True
+    """Whether a watcher in each region promotes unattended."""
 
     @classmethod
     def load(cls, state: Path) -> Self:
@@ -95,6 +97,7 @@ class Plan:
             secrets=Secrets.of(state),
             run_id=saved["run_id"],
             valkey_primary=saved["valkey_primary"],
+            watched=saved.get("watched", False),  # older code started the stack that runs
         )
 
     def save(self) -> None:
@@ -103,6 +106,7 @@ class Plan:
             "ports": self.ports,
             "run_id": self.run_id,
             "valkey_primary": self.valkey_primary,
+            "watched": self.watched,
         }
         write_atomically(self.state / "plan.json", json.dumps(saved, indent=1))
 

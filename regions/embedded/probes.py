@@ -13,8 +13,8 @@ from regions.embedded.ports import LOOPBACK, accepts
 from regions.embedded.supervise import Program
 
 _NO_RETRY = Retry(NoBackoff(), 0)
-# What Celery writes when it has begun to work.
-_CELERY_READY = {"worker": b" ready.", "beat": b"beat: Starting"}
+# What they write when they have begun to work.
+_BEGAN = {"worker": b" ready.", "beat": b"beat: Starting", "watch": b"watch: "}
 
 
 def readiness(plan: Plan, part: Program) -> Callable[[], bool]:
@@ -31,7 +31,7 @@ def readiness(plan: Plan, part: Program) -> Callable[[], bool]:
             return lambda: valkey_is_ready(plan, region)
         case "web" | "ws":
             return lambda: answers_ok(port, "/health/ready")
-        case "worker" | "beat":
+        case "worker" | "beat" | "watch":
             return _logged(plan, part)
         case _:
             return lambda: accepts(port)
@@ -73,6 +73,6 @@ def _logged(plan: Plan, part: Program) -> Callable[[], bool]:
             return False
         with log.open("rb") as file:
             file.seek(offset)
-            return _CELERY_READY[part.name] in file.read()
+            return _BEGAN[part.name] in file.read()
 
     return written

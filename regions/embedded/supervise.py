@@ -142,6 +142,9 @@ def _application(plan: Plan, region: str) -> Iterable[Program]:
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"]
     yield Program("worker", "app", [*celery, *worker], region, start_seconds=3)
     yield Program("beat", "app", [*celery, "beat", "--loglevel", "INFO"], region, start_seconds=3)
+    if plan.watched:
+        watch = [PYTHON, "-m", "django", "failover", "watch"]
+        yield Program("watch", "app", watch, region, start_seconds=3)
 
 
 # --- Configuration ---------------------------------------------------------------------------

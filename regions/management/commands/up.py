@@ -56,6 +56,12 @@ class Command(BaseCommand):
             default=DEFAULT_FRONT_PORT,
             help="of the front door; 0 takes free ports for everything (default %(default)s)",
         )
+        parser.add_argument(
+            "--no-watch",
+            action="store_false",
+            dest="watch",
+            help="start no watchers: a dead writer stays dead until you promote another",
+        )
         parser.add_argument("--fresh", action="store_true", help="discard all data first")
         parser.add_argument(
             "--state",
@@ -71,7 +77,13 @@ class Command(BaseCommand):
         lock = Lock(state)
         try:
             lock.acquire()
-            plan = make_plan(state, regions, options["port"], fresh=options["fresh"])
+            plan = make_plan(
+                state,
+                regions,
+                options["port"],
+                fresh=options["fresh"],
+                watched=options["watch"],
+            )
         except (AlreadyRunning, PortTaken, WrongShape) as problem:
             raise CommandError(str(problem), returncode=1) from None
         screen = Screen(sys.stdout)

@@ -1,0 +1,93 @@
+"""Nobody types anything: the watchers promote, where a majority of them agree."""
+
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.promotions import (
+    DONE,
+    Promises,
+    failover,
+    generations,
+    standbys,
+    wait_followed,
+    writers,
+)
+from tests.stack import Stack, wait_until
+from tests.watchers import watching
+
+MAJORITY_OF_ONE = "Policy.among = classmethod(lambda cls, regions, after: cls(1, after))"
+
+
+def wait_healed(stack: Stack, old: str) -> str:
+    """Until another region takes writes and all follow it; which."""
+    new = wait_until(lambda: next(iter(writers(stack) - {old}), ""), 120, "another takes over")
+    wait_followed(stack, new)
+    return new
+
+
+def test_a_dead_writer_is_replaced_but_not_while_paused(
+    own_stack: Stack, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    old, before = own_stack.roles["postgres"], generations(own_stack)
+    promises = Promises.of(own_stack)
+    promises.make(5)
+    with watching(own_stack, tmp_path / "logs") as watchers:
+        assert failover(own_stack, "watch", "--pause", "a test").returncode == DONE
+        watchers.wait_said("paused by")
+        own_stack.kill("postgres", old)
+        watchers.wait_missing(*own_stack.regions, seconds=6)
+        idle = writers(own_stack)
+
+        assert failover(own_stack, "watch", "--resume").returncode == DONE
+        began = monotonic()
+        new = wait_healed(own_stack, old)
+
+        record_property("seconds until all follow", round(monotonic() - began, 2))
+        assert not idle
+        wait_until(
+            lambda: all(watchers.view(r)["writer_region"] == new for r in own_stack.regions),
+            30,
+            "everybody sees the new writer",
+        )
+        assert "a test" in watchers.said
+        assert "sees no writer: promote" in watchers.said
+        assert [region for _, region in generations(own_stack)[len(before) :]] == [new]
+        assert not promises.lost()
+
+
+def test_the_loss_of_the_writers_whole_region_heals(own_stack: Stack, tmp_path: Path) -> None:
+    """With its watcher, which may be the leader."""
+    old, before = own_stack.roles["postgres"], generations(own_stack)
+    promises = Promises.of(own_stack)
+    with watching(own_stack, tmp_path / "logs") as watchers:
+        with promises.going_on():
+            own_stack.kill_region(old, stores=True)
+            watchers.kill(old)
+            new = wait_until(
+                lambda: next(iter(writers(own_stack) - {old}), ""), 120, "another takes over"
+            )
+        wait_followed(own_stack, new)
+        assert [region for _, region in generations(own_stack)[len(before) :]] == [new]
+        assert not promises.lost()
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "control"])
+def test_one_blind_region_promotes_nobody(own_stack: Stack, tmp_path: Path, guarded: bool) -> None:
+    """The control: were one region enough, it would take the writer from those who see it."""
+    old, before = own_stack.roles["postgres"], generations(own_stack)
+    blind = standbys(own_stack)[0]
+    patch = "" if guarded else MAJORITY_OF_ONE
+    with watching(own_stack, tmp_path / "logs", blind=blind, patch=patch) as watchers:
+        if guarded:
+            watchers.wait_missing(blind, seconds=6)
+            watchers.wait_said("2 must miss it for 3 s to act")
+            assert writers(own_stack) == {old}
+            assert generations(own_stack) == before
+        else:
+            watchers.wait_said("is the writer now")
+            assert len(generations(own_stack)) > len(before)
+            assert writers(own_stack) != {old}
+    own_stack.mend()
