@@ -8,7 +8,7 @@ from functools import partial
 
 from django.core.management import get_commands
 
-from regions.embedded import front, postgres, postgres_client, rejoin, valkey
+from regions.embedded import cgroups, front, partition, postgres, postgres_client, rejoin, valkey
 from regions.embedded.plan import Plan, write_atomically
 from regions.embedded.probes import readiness
 from regions.embedded.processes import Identity, kill_tree, wait_until
@@ -65,6 +65,8 @@ class Stack:
         self.plan.write_env_file()
         valkey.prepare(self.plan)
         front.prepare(self.plan)
+        partition.remove(self.plan)  # a cut that a killed drill left
+        cgroups.prepare(self.plan)
         write_configuration(self.plan, self.parts)
         self._supervisord = spawn(self.plan)
         self._record_supervisord(self._supervisord.pid)
@@ -206,6 +208,8 @@ class Stack:
         except (SupervisorError, subprocess.TimeoutExpired):
             self.kill()
             self._supervisord.wait(5)
+        partition.remove(self.plan)
+        cgroups.remove(self.plan)
         (self.plan.state / "stack.json").unlink(missing_ok=True)
         (self.plan.run / "pids.json").unlink(missing_ok=True)
 

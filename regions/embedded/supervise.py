@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from regions.embedded import front, valkey
+from regions.embedded import cgroups, front, valkey
 from regions.embedded.plan import REPOSITORY, Plan, write_atomically
 from regions.embedded.ports import LOOPBACK
 from regions.embedded.processes import dies_with_parent
@@ -150,9 +150,9 @@ def _application(plan: Plan, region: str) -> Iterable[Program]:
 # --- Configuration ---------------------------------------------------------------------------
 
 
-def _words(program: Program) -> str:
+def _words(plan: Plan, program: Program) -> str:
     """The command as supervisord reads it: shell quoting, `%` doubled."""
-    words = list(program.command)
+    words = [*cgroups.enter(plan, _group_of(program)), *program.command]
     if program.death_signal:
         words = [*dies_with_parent(program.death_signal), *words]
     quoted = []
@@ -165,13 +165,17 @@ def _words(program: Program) -> str:
     return " ".join(quoted)
 
 
+def _group_of(program: Program) -> str | None:
+    return cgroups.SHARED if program.name == "aws" else program.region
+
+
 def _section(plan: Plan, program: Program) -> str:
     environment = plan.regional_environment(program.region or plan.regions[0])
     assigned = ",".join(f'{name}="{value}"' for name, value in environment.items())
     return "\n".join(
         [
             f"[program:{program.key}]",
-            f"command={_words(program)}",
+            f"command={_words(plan, program)}",
             f"environment={assigned}",
             "autostart=false",
             f"autorestart={str(program.restart).lower()}",
