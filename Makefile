@@ -1,6 +1,6 @@
 # Only Python 3 and make are assumed. uv is installed into .uv/ where it is missing.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format fresh messages pictures
+.PHONY: help run test check bench drill format fresh messages pictures
 
 # A uv on the PATH may be a version manager's shim that does not start: ask it.
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
@@ -28,6 +28,9 @@ check: .venv/.ready ## Format, lint, types, import arrows, migrations, templates
 
 bench: .venv/.ready ## Measure guest checkouts a second (make bench ARGS="--json")
 	@exec .venv/bin/python -m tests.concurrency.bench $(ARGS)
+
+drill: .venv/.ready ## Break things for real under load (make drill ARGS="all --repeat 20")
+	@exec .venv/bin/python -m regions.embedded.borrow failover drill $(or $(ARGS),all)
 
 format: .venv/.ready ## Put the code into the house's format
 	@.venv/bin/ruff format .

@@ -1,11 +1,12 @@
-"""Which generation of the writer this database is: each promotion adds a row."""
+"""Which generation of the writer this database is, and the drills that were held."""
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 
 class Generation(models.Model):
-    """Written on the new writer, so that its history carries it, and no other does."""
+    """Each promotion adds one, on the new writer: its history carries it, and no other does."""
 
     number = models.PositiveBigIntegerField(primary_key=True)
     promotion = models.UUIDField(unique=True)
@@ -18,3 +19,34 @@ class Generation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} ({self.region})"
+
+
+class DrillRun(models.Model):
+    """One drill of one scenario. The whole report is in S3."""
+
+    class State(models.TextChoices):
+        PASSED = "passed", _("Passed")
+        MISSED = "missed", _("Target missed")
+        BROKEN = "broken", _("Could not be carried out")
+        NOT_RUN = "not run", _("Not run")
+
+    id = models.CharField(max_length=32, primary_key=True)
+    scenario = models.CharField(_("scenario"), max_length=60)
+    state = models.CharField(_("state"), max_length=20, choices=State)
+    started_at = models.DateTimeField(_("started"))
+    seconds = models.FloatField(_("seconds"))
+    summary = models.JSONField(_("summary"))
+    """`failover.drills.results.Result.as_json`."""
+    region = models.CharField(_("region"), max_length=40)
+    """Whose bucket `backups` holds the report."""
+    report = models.CharField(_("report"), max_length=200)
+    """Its key there."""
+
+    class Meta:
+        ordering = ("-started_at", "-id")
+        verbose_name = _("drill")
+        verbose_name_plural = _("drills")
+        indexes = (models.Index(fields=["-started_at", "-id"], name="drill_newest_first"),)
+
+    def __str__(self) -> str:
+        return f"{self.scenario} {self.id}"

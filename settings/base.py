@@ -367,6 +367,10 @@ CELERY_BEAT_SCHEDULE = {
 # Our logging (below), to standard error: Celery would replace its handlers.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
+# --- Drills (failover.drills) ------------------------------------------------------------------
+# Who breaks things for them: dotted path of a class. Nobody, but on the embedded stack.
+FAILOVER_FAULTS = ""
+
 # --- Logging: to standard error, for whatever collects it ------------------------------------
 LOGGING = {
     "version": 1,

@@ -58,3 +58,5 @@ MAILERS = {
 }
 
 ANYPORT_AUDIT_BASELINE.append(BASE_DIR / "settings" / "audit.local.toml")  # noqa: F405
+
+FAILOVER_FAULTS = "regions.embedded.faults.EmbeddedFaults"

@@ -1,5 +1,7 @@
 """Talking to running PostgreSQL nodes: their roles, who streams, promotion."""
 
+import select
+
 import psycopg
 
 from regions.embedded.plan import Plan
@@ -40,6 +42,42 @@ def _in_recovery(plan: Plan, region: str) -> bool | None:
     except psycopg.OperationalError:
         return None
     return bool(row and row[0])
+
+
+def carries_out(plan: Plan, region: str, limit: float = 1.0) -> bool:
+    """Whether the node carries out a write, to its acknowledgement, within `limit` seconds.
+
+    A server that was replaced may think that it is the writer, and wait for standbys that do not
+    come: nobody is told that such a write was done. The wait is ended by hanging up, for to cancel
+    it would acknowledge it.
+    """
+    try:
+        connection = psycopg.connect(
+            host=LOOPBACK,
+            port=plan.port("postgres", region),
+            user="anyport",
+            password=plan.secrets.database,
+            dbname="anyport",
+            connect_timeout=2,
+            autocommit=True,
+        )
+    except psycopg.OperationalError:
+        return False
+    try:
+        server = connection.pgconn
+        # A commit with a record in the log and no other effect; nobody listens to it.
+        server.send_query(b"SELECT pg_logical_emit_message(true, 'anyport', 'drill')")
+        while server.is_busy():
+            ready, _, _ = select.select([server.socket], [], [], limit)
+            if not ready:
+                return False
+            server.consume_input()
+        result = server.get_result()
+        return result is not None and result.status == psycopg.pq.ExecStatus.TUPLES_OK
+    except psycopg.OperationalError:
+        return False
+    finally:
+        connection.close()
 
 
 def streaming(plan: Plan, writer: str) -> set[str]:

@@ -41,6 +41,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _link(_("Events"), "realtime", "event", "bolt"),
                 _link(_("Idempotency records"), "orders", "idempotencyrecord", "fingerprint"),
                 _link(_("Outgoing messages"), "orders", "outboxmessage", "outbox"),
+                _link(_("Drills"), "failover", "drillrun", "emergency"),
                 _link(_("Staff groups"), "auth", "group", "shield_person"),
             ],
         },

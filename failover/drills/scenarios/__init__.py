@@ -1,0 +1,1 @@
+"""What can go wrong: each module here is one drill. See failover.drills."""
