@@ -1,16 +1,35 @@
 """Requests that must take effect once, and the answers they got (orders/idempotency.py)."""
 
+from uuid import UUID, uuid5
+
 from django.db import models
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
 class Keyed:
-    """A row whose id is the key of the form that asked for it."""
+    """A row whose id is made of the key of the form that asked for it."""
 
     was_there = False
     """Whether the call that returned this object had nothing to do, as the form was sent before.
     No column: another object of the same row does not know."""
+
+
+def keyed_id(key: UUID, *owners: object) -> UUID:
+    """The id of the row that this key makes for these owners, such as an order and a clerk.
+
+    Another shopper's key is another key, should it be the same.
+    """
+    return uuid5(key, " ".join(map(str, owners)))
+
+
+def find_keyed[Row: models.Model](rows: QuerySet[Row], key: UUID, *owners: object) -> Row | None:
+    """What the key made before, among the owners' own `rows`.
+
+    The id was the key itself before keys had owners: a form may be sent again after an upgrade.
+    """
+    return rows.filter(pk__in=(keyed_id(key, *owners), key)).first()
 
 
 class IdempotencyRecord(models.Model):

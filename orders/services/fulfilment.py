@@ -1,7 +1,7 @@
 """Parcels that leave and goods that come back: units of lines, stock, status and audit trail.
 
-Each locks the order's row first, so that what it counts stays true until it is written. The
-form's key becomes the row's id: a second click finds what the first one wrote.
+Each locks the order's row first, so that what it counts stays true until it is written. Of the
+form's key and the order the row's id is made: a second click finds what the first one wrote.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from orders.errors import NoUnits, ReturnOpen, ReturnSettled, TooManyUnits, Wron
 from orders.idempotency import KeyReused
 from orders.mails import queue_mail
 from orders.models import Order, OrderLine, Return, ReturnLine, Shipment, ShipmentLine
+from orders.models.idempotency import find_keyed, keyed_id
 from orders.services.status import allowed_origins, cause_of, change_status, tell_tabs
 from shop.models import Customer
 from shop.services.stock import receive_stock, ship_stock
@@ -42,14 +43,16 @@ def ship(
     Then nothing has changed.
     """
     lines = lock_lines(order)
-    if parcel := Shipment.objects.filter(pk=key).first():
-        return _same_parcel(parcel, order, units, tracking)
+    if parcel := find_keyed(order.shipments.all(), key, order.number):
+        return _same_parcel(parcel, units, tracking)
     if order.status not in allowed_origins(order, Status.FULFILLED):
         raise WrongStatus(order.number, order.status, Status.FULFILLED)
     if 0 < order.total_amount == order.refunded_amount:  # the money is on its way back
         raise WrongStatus(order.number, Status.REFUNDED, Status.FULFILLED)
     wanted = check_units(units, {line.pk: line.open_quantity for line in lines.values()}, lines)
-    parcel = Shipment.objects.create(pk=key, order=order, tracking=tracking, actor=actor)
+    parcel = Shipment.objects.create(
+        pk=keyed_id(key, order.number), order=order, tracking=tracking, actor=actor
+    )
     ShipmentLine.objects.bulk_create(
         ShipmentLine(shipment=parcel, line_id=line, quantity=count)
         for line, count in wanted.items()
@@ -83,8 +86,8 @@ def request_return(*, order: Order, units: Mapping[int, int], reason: str, key: 
     came back already; ReturnOpen while an earlier one waits; KeyReused for another under the key.
     """
     lines = lock_lines(order)
-    if request := Return.objects.filter(pk=key).first():
-        return same_return(request, order, units, reason)
+    if request := find_keyed(order.returns.all(), key, order.number):
+        return same_return(request, units, reason)
     if order.status not in MAY_COME_BACK:
         raise WrongStatus(order.number, order.status, "returned")
     if order.returns.filter(state=Return.State.REQUESTED).exists():
@@ -92,7 +95,7 @@ def request_return(*, order: Order, units: Mapping[int, int], reason: str, key: 
     wanted = check_units(
         units, {line.pk: line.returnable_quantity for line in lines.values()}, lines
     )
-    request = Return.objects.create(pk=key, order=order, reason=reason)
+    request = Return.objects.create(pk=keyed_id(key, order.number), order=order, reason=reason)
     ReturnLine.objects.bulk_create(
         ReturnLine(request=request, line_id=line, quantity=count) for line, count in wanted.items()
     )
@@ -175,21 +178,19 @@ def check_units(
     return wanted
 
 
-def _same_parcel(
-    parcel: Shipment, order: Order, units: Mapping[int, int], tracking: str
-) -> Shipment:
+def _same_parcel(parcel: Shipment, units: Mapping[int, int], tracking: str) -> Shipment:
     written = dict(parcel.lines.values_list("line", "quantity"))
     wanted = {line: count for line, count in units.items() if count}
-    if (parcel.order_id, parcel.tracking, written) != (order.pk, tracking, wanted):
+    if (parcel.tracking, written) != (tracking, wanted):
         raise KeyReused
     parcel.was_there = True
     return parcel
 
 
-def same_return(request: Return, order: Order, units: Mapping[int, int], reason: str) -> Return:
+def same_return(request: Return, units: Mapping[int, int], reason: str) -> Return:
     written = dict(request.lines.values_list("line", "quantity"))
     wanted = {line: count for line, count in units.items() if count}
-    if (request.order_id, request.reason, written) != (order.pk, reason, wanted):
+    if (request.reason, written) != (reason, wanted):
         raise KeyReused
     request.was_there = True
     return request

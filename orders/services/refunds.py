@@ -21,6 +21,7 @@ from orders.gateways.base import GatewayRefused, GatewayUnreachable, RefundAnswe
 from orders.idempotency import KeyReused
 from orders.mails import queue_mail
 from orders.models import Order, Payment, Refund
+from orders.models.idempotency import find_keyed, keyed_id
 from orders.services.gateway_calls import ask, lock_order, pause, record, take
 from orders.services.status import cause_of, change_status, tell_tabs
 from shop.models import Customer
@@ -42,18 +43,20 @@ def request_refund(
 ) -> Refund:
     """Write down that `amount` (minor units) is to go back. Ask `advance_refund` after the commit.
 
-    `key` becomes the refund's id: a second click is the same refund. Raises ValueError for less
-    than 1, RefundTooLarge for more than is left, NothingCaptured, and KeyReused for another refund
-    under the same key; then nothing has changed.
+    Of `key`, payment and actor the refund's id is made: a second click is the same refund, and
+    another clerk's key is another key. Raises ValueError for less than 1, RefundTooLarge for more
+    than is left, NothingCaptured, and KeyReused for another refund under the same key; then nothing
+    has changed.
     """
     if amount < 1:
         raise ValueError(f"a refund of {amount}")
     lock_order(payment.order_id)
-    if there := Refund.objects.filter(pk=key).first():
-        return _same_refund(there, payment, amount, reason)
+    owners = (payment.pk, actor.pk if actor else "shop")
+    if there := find_keyed(payment.refunds.filter(actor=actor), key, *owners):
+        return _same_refund(there, amount, reason)
     take_off(payment, amount)
     return Refund.objects.create(
-        pk=key,
+        pk=keyed_id(key, *owners),
         payment=payment,
         amount=amount,
         reason=reason,
@@ -99,9 +102,9 @@ def _put_back(refund: Refund) -> None:
     )
 
 
-def _same_refund(refund: Refund, payment: Payment, amount: int, reason: str) -> Refund:
+def _same_refund(refund: Refund, amount: int, reason: str) -> Refund:
     """Raises KeyReused."""
-    if (refund.payment_id, refund.amount, refund.reason) != (payment.pk, amount, reason):
+    if (refund.amount, refund.reason) != (amount, reason):
         raise KeyReused
     refund.was_there = True
     return refund

@@ -12,6 +12,7 @@ from orders.errors import ReturnOpen, WrongStatus
 from orders.gateways import method_of
 from orders.idempotency import KeyReused
 from orders.models import Order, Payment, Return, ReturnLine
+from orders.models.idempotency import find_keyed, keyed_id
 from orders.services.fulfilment import check_units, lock_lines, same_return
 from orders.services.payments import close_by_hand
 from orders.services.status import OPEN_PAYMENT, SENT, cause_of, end_refused, tell_tabs
@@ -46,7 +47,7 @@ def take_back_refused(
     something waits; KeyReused for other goods under the key. Then nothing has changed.
     """
     lines = lock_lines(order)
-    if there := Return.objects.filter(pk=key).first():
+    if there := find_keyed(order.returns.all(), key, order.number):
         return _same_refusal(there, order, refusal)
     payment = cash_to_come(order)
     if payment is None:
@@ -85,7 +86,7 @@ def _write(
 ) -> Return:
     now = timezone.now()
     request = Return.objects.create(
-        pk=key,
+        pk=keyed_id(key, order.number),
         order=order,
         state=Return.State.RECEIVED,
         at_door=True,
@@ -108,7 +109,7 @@ def _same_refusal(there: Return, order: Order, refusal: Refusal) -> Return:
     still_open = refusal.lost and order.status != Order.Status.CANCELLED
     if there.restocked != refusal.restock or still_open:
         raise KeyReused
-    return same_return(there, order, refusal.units, refusal.reason)
+    return same_return(there, refusal.units, refusal.reason)
 
 
 def _put_on_shelf(back: Mapping[int, int], released: Mapping[int, int], cause: Cause) -> None:
