@@ -22,10 +22,14 @@ def mailbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def killers(django_db_setup: None, mailbox: Path) -> Iterator[tuple[Killer, Killer]]:
-    """Taiwan's and Tokyo's."""
+def killers(django_db_setup: None, mailbox: Path, stack: Stack) -> Iterator[tuple[Killer, Killer]]:
+    """Taiwan's and Tokyo's, each with the stores of its region."""
     database = str(connection.settings_dict["NAME"])
-    with Killer.started(database, mailbox) as taiwan, Killer.started(database, mailbox) as tokyo:
+    at_home, abroad = (stack.plan.regional_environment(name) for name in ("taiwan", "tokyo"))
+    with (
+        Killer.started(database, mailbox, at_home) as taiwan,
+        Killer.started(database, mailbox, abroad) as tokyo,
+    ):
         yield taiwan, tokyo
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import stripe
 import urllib3
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 from django.db.models import F
 from django.test import Client
 from django.test.client import ClientHandler
@@ -56,9 +56,15 @@ def _handler() -> ClientHandler:
     return handler
 
 
+def _asked(database: str, question: str) -> Any:
+    with connections[database].cursor() as cursor:
+        cursor.execute(question)
+        return cursor.fetchone()[0]
+
+
 def hang_up() -> None:
     """Close what is open to the stores and to Stripe."""
-    connection.close()
+    connections.close_all()
     for redis in filter(None, (redis_primary(), redis_local())):
         redis.connection_pool.disconnect()
     dynamodb().close()
@@ -68,13 +74,13 @@ def hang_up() -> None:
 class Journey:
     """One shopper, who pays by card, and one of the staff, who sends money back.
 
-    `cookies` and `staff` are theirs; a shopper without is a guest.
+    `cookies` and `staff` are theirs; a shopper without is a guest. `region` is where the process
+    says to be, if it is to be elsewhere than its stores are.
     """
 
     def __init__(
         self,
         *,
-        region: str,
         sku: str,
         email: str,
         keys: dict[str, str],
@@ -82,8 +88,9 @@ class Journey:
         customer: int = 0,
         number: str = "",
         cookies: str = "",
+        region: str = "",
     ) -> None:
-        settings.ANYPORT_REGION = region
+        settings.ANYPORT_REGION = region or settings.ANYPORT_REGION
         self.number = number
         """Of the order, as it was answered."""
         self._sku = sku
@@ -97,6 +104,8 @@ class Journey:
         self._events: list[stripe.Event] = []
         self.answer = 0
         """Status of what staff were answered last."""
+        self.where: dict[str, Any] = {}
+        """What `look_around` saw."""
 
     @property
     def cookies(self) -> str:
@@ -202,6 +211,18 @@ class Journey:
 
     def relay(self) -> None:
         relay()
+
+    def look_around(self) -> None:
+        """Where this process is: by its own word, and by the stores that it reads."""
+        nearest = redis_local()
+        assert nearest is not None
+        self.where = {
+            "region": settings.ANYPORT_REGION,
+            "sessions": settings.SESSION_REGION,
+            "postgres": _asked("replica", "SELECT inet_server_port()"),
+            "writes_as": _asked("default", "SELECT current_setting('application_name')"),
+            "valkey": nearest.info("server")["tcp_port"],
+        }
 
     # --- Time ------------------------------------------------------------------------------------
 

@@ -42,12 +42,13 @@ class Killer:
 
     @classmethod
     @contextmanager
-    def started(cls, database: str, mailbox: Path) -> Iterator[Self]:
+    def started(cls, database: str, mailbox: Path, stores: dict[str, str]) -> Iterator[Self]:
+        """`stores` are the variables that make it a process of its region."""
         pipe = subprocess.PIPE
         with subprocess.Popen(
             [sys.executable, "-m", "tests.concurrency.killed", str(mailbox)],
             cwd=REPOSITORY,
-            env=os.environ | {"DATABASE_NAME": database},
+            env=os.environ | stores | {"DATABASE_NAME": database},
             stdin=pipe,
             stdout=pipe,
             text=True,
@@ -99,14 +100,15 @@ def main() -> None:
 
 def _prepare() -> None:
     from django.conf import settings  # noqa: PLC0415 (after the set-up)
-    from django.db import connection  # noqa: PLC0415 (after the set-up)
+    from django.db import connections  # noqa: PLC0415 (after the set-up)
 
     from orders import outbox  # noqa: PLC0415 (after the set-up)
 
     settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, "testserver"]
     settings.MAILERS["default"]["OPTIONS"]["file_path"] = sys.argv[1]  # type: ignore[index]  # its values are objects
     # No threads: they would not be in the forks.
-    connection.settings_dict["OPTIONS"]["pool"] = False
+    for connection in connections.all():
+        connection.settings_dict["OPTIONS"]["pool"] = False
     replace: Callable[[Any, str, Any], None] = setattr
     replace(outbox, "nudge_relay", lambda: None)
 
@@ -144,6 +146,7 @@ def _walk(errand: dict[str, Any], report: Callable[[Report], object]) -> None:
         """`place` is that of the act among `acts`; `known` is what a client would know now."""
         known = {"number": journey.number, "cookies": journey.cookies}
         told = {"steps": steps, "place": place, "known": known, "answer": journey.answer}
+        told |= {"where": journey.where}
         report(told | {"error": error})
 
     def step(label: str) -> None:

@@ -14,6 +14,7 @@ from orders.models import Order
 from tests.concurrency.journey import PART
 from tests.concurrency.rounds import CENTS, EXPECTED, GUEST, KILLED_IN, PART_BACK, Round, Rounds
 from tests.orders.life import books_are_right
+from tests.stack import Stack
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,6 +48,20 @@ def test_all_happens_once_wherever_a_process_was_killed(
     assert books_are_right()
     regions = Counter(Order.objects.values_list("region", flat=True))
     assert regions.keys() == {"taiwan", "tokyo"}  # some died before the commit, some after it
+
+
+def test_whoever_asks_again_does_so_in_another_region(rounds: Rounds, stack: Stack) -> None:
+    """With its standby, its Redis and its name at the writer; the stores may tell it old news."""
+    assert rounds.where() == [
+        {
+            "region": region,
+            "sessions": region,
+            "postgres": stack.plan.port("postgres", region),
+            "writes_as": f"anyport-{region}",
+            "valkey": stack.plan.port("valkey", region),
+        }
+        for region in ("taiwan", "tokyo")
+    ]
 
 
 @pytest.mark.parametrize(
