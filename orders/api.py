@@ -1,6 +1,7 @@
 """The JSON API at /api/ (DESIGN §13): the instance, and the endpoints of orders."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -34,7 +35,13 @@ from shop.models import Customer
 from shop.money import Money
 from shop.preferences import current_currency
 from shop.problems import Problem, answer_with_problems
-from shop.services.cart import find_cart, remember_count
+from shop.services.cart import (
+    find_cart,
+    forget_total,
+    remember_count,
+    remember_total,
+    total_seen,
+)
 
 orders_router = Router(tags=["Orders"])
 
@@ -125,14 +132,16 @@ def create_order(
     """The cart is emptied. Prices are in the session's currency.
 
     Send what the shopper saw (`cart_version`, `cart_total`, `expected_total`): an order that
-    would hold or cost something else is refused then, and nothing is charged unseen.
+    would hold or cost something else is refused then, and nothing is charged unseen. Without
+    totals, what this session was told last counts as seen, by `/api/cart` or by a refusal
+    (`total-changed`): the order is refused once, and made when it is sent again with a new key. A
+    session that was told nothing, and a token without a session, are charged what the cart costs.
     """
     _refuse_newcomer(request, key)
     with keyed(request, key, wanted) as attempt:
         if not attempt.answer:
             _place(request, wanted, attempt)
-    if attempt.settled.status == HTTPStatus.CREATED:
-        _remember(request, json.loads(attempt.settled.body)["number"])
+    _remember(request, attempt.settled)
     return attempt.response()
 
 
@@ -163,10 +172,15 @@ def _refuse_newcomer(request: HttpRequest, key: str) -> None:
         raise EmptyCart
 
 
-def _remember(request: HttpRequest, number: str) -> None:
-    """In the session; a retry finds both there, and asks nobody."""
-    if remember_order(request, number, placed=True):
-        remember_count(request, find_cart(request))
+def _remember(request: HttpRequest, answer: Answer) -> None:
+    """In the session; a retry finds it there, and asks nobody."""
+    told = json.loads(answer.body)
+    if answer.status == HTTPStatus.CREATED:
+        if remember_order(request, told["number"], placed=True):
+            remember_count(request, find_cart(request))
+            forget_total(request)
+    elif "cart_total" in told:
+        remember_total(request, Money(**told["cart_total"]))
 
 
 def _place(request: HttpRequest, wanted: OrderIn, attempt: Attempt) -> None:
@@ -187,9 +201,16 @@ def _place(request: HttpRequest, wanted: OrderIn, attempt: Attempt) -> None:
         cart=find_cart(request),
         customer=customer,
         details=details,
-        shown=wanted.shown(),
+        shown=_shown(request, wanted),
         settle=lambda order: attempt.settle(_answer_with(order)),
     )
+
+
+def _shown(request: HttpRequest, wanted: OrderIn) -> Shown:
+    shown = wanted.shown()
+    if shown.subtotal or shown.total:
+        return shown
+    return replace(shown, subtotal=total_seen(request))
 
 
 def _answer_with(order: Order) -> Answer:

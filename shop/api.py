@@ -40,6 +40,7 @@ from shop.services.cart import (
     count_units,
     find_cart,
     remember_count,
+    remember_total,
     set_quantity,
 )
 
@@ -214,7 +215,9 @@ class CartOut(Schema):
 
 @cart_router.get("", response=CartOut, summary="The cart of this session or customer")
 def read_cart(request: HttpRequest) -> dict[str, Any]:
+    """The session remembers its total: an order that would cost something else is refused."""
     cart = price_cart(find_cart(request), current_currency(request))
+    remember_total(request, cart.total)
     return {
         "lines": [
             {

@@ -25,7 +25,7 @@ from shop.models import Customer
 from shop.preferences import current_currency
 from shop.privacy import private_page
 from shop.queries import PricedCart, price_cart
-from shop.services.cart import find_cart, remember_count, set_quantity
+from shop.services.cart import find_cart, forget_total, remember_count, set_quantity
 
 RETRY_AFTER: Final = 2
 """Seconds after which another press finds the first one ended."""
@@ -65,6 +65,7 @@ def _submit(request: HttpRequest) -> HttpResponse:
         return _declined(request, form, error)
     if remember_order(request, number, placed=True):
         remember_count(request, find_cart(request))
+        forget_total(request)
     if form.cleaned_data["payment_method"] == Order.Payment.CARD:
         return to_payment_page(request, Order.objects.get(number=number))
     response = redirect("orders:order", number)

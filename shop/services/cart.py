@@ -14,11 +14,14 @@ from django.utils import timezone
 from shop.errors import BadQuantity, CartGone, UnknownSku
 from shop.models import Cart, CartLine, Customer, Variant
 from shop.models.cart import MAX_QUANTITY
+from shop.money import Money
 
 SESSION_CART: Final = "cart"
 """Session: id of a guest's cart."""
 SESSION_COUNT: Final = "cart_count"
 """Session: units in the cart as of the last change, so that a page's header asks no database."""
+SESSION_SEEN: Final = "cart_seen"
+"""Session: amount and currency that the JSON API told last as the cart's total."""
 
 KEEP_GUEST: Final = timedelta(days=30)
 """How long a guest's cart is kept after its last change. Its session ends long before."""
@@ -74,6 +77,28 @@ def remember_count(request: HttpRequest, cart: Cart | None) -> int:
     if request.session.get(SESSION_COUNT, 0) != units:
         request.session[SESSION_COUNT] = units
     return units
+
+
+def remember_total(request: HttpRequest, total: Money) -> None:
+    """Put what a client of the API was told its cart costs into the session, if it changed.
+
+    A guest without a session has no cart, and is given none for having asked.
+    """
+    seen = [total.amount, total.currency]
+    session = request.session
+    if session.get(SESSION_SEEN) != seen and (session.session_key or session.modified):
+        session[SESSION_SEEN] = seen
+
+
+def total_seen(request: HttpRequest) -> Money | None:
+    """What the API told last; None for who has never asked, or has ordered since."""
+    seen = request.session.get(SESSION_SEEN)
+    return Money(*seen) if seen else None
+
+
+def forget_total(request: HttpRequest) -> None:
+    """The cart it was of is ordered."""
+    request.session.pop(SESSION_SEEN, None)
 
 
 def add_to_cart(request: HttpRequest, *, sku: str, quantity: int) -> Cart:
