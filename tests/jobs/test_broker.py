@@ -1,0 +1,171 @@
+"""The broker's connection while its primary is demoted, on real Sentinels."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any, Final
+
+import pytest
+from django.conf import settings
+from kombu import Connection
+from kombu.transport.redis import SentinelTransport
+from redis.exceptions import ConnectionError, ResponseError
+
+from jobs.broker import FollowingTransport
+from regions.embedded.plan import REPOSITORY
+from tests.stack import wait_until
+from tests.storage.test_redis import replica, sentinel, valkey  # noqa: F401 (fixtures)
+from tests.valkey import Valkey
+
+WAIT: Final = 30.0
+KEY: Final = "unacked"
+
+
+@contextmanager
+def channel(transport: type[SentinelTransport]) -> Iterator[Any]:
+    """Of a broker's connection, as a worker has it."""
+    address = settings.REDIS_SENTINELS[0]
+    with Connection(
+        f"sentinel://{address.host}:{address.port}/0",
+        transport=transport,
+        transport_options={
+            "master_name": "own",
+            "sentinel_kwargs": settings.REDIS_SENTINEL_TIMEOUTS,
+            "socket_timeout": WAIT,
+        },
+    ) as connection:
+        yield connection.channel()
+
+
+def promote(primary: Valkey, standby: Valkey, by: Valkey) -> None:
+    """An orderly change of roles; the former primary lives on as a replica."""
+    with by.client() as asked, primary.client() as former, standby.client() as next_one:
+        wait_until(lambda: _begins(asked), WAIT, "a replica that may be promoted")
+        wait_until(lambda: next_one.execute_command("ROLE")[0] == b"master", WAIT, "a primary")
+        wait_until(lambda: former.execute_command("ROLE")[0] == b"slave", WAIT, "a replica")
+
+
+def _begins(asked: Any) -> bool:
+    """Not before it has heard from the replica lately."""
+    try:
+        return bool(asked.execute_command("SENTINEL FAILOVER", "own"))
+    except ResponseError as error:
+        assert str(error).startswith("NOGOODSLAVE"), error
+        return False
+
+
+def read_while_demoted(
+    transport: type[SentinelTransport], primary: Valkey, standby: Valkey
+) -> object:
+    """What a blocking read, as workers do it, ends with."""
+    with channel(transport) as opened, primary.client() as asked:
+        pool = opened.client.connection_pool
+        blocked = pool.get_connection()
+        blocked.send_command("BRPOP", "queue", 0)
+        wait_until(lambda: asked.info("clients")["blocked_clients"] == 1, WAIT, "it blocks")
+        asked.replicaof("127.0.0.1", standby.port)
+        try:
+            return blocked.read_response()
+        finally:
+            pool.release(blocked)
+
+
+def test_a_blocking_read_ends_like_a_lost_connection(
+    valkey: Valkey,  # noqa: F811
+    replica: Valkey,  # noqa: F811
+    sentinel: Valkey,  # noqa: F811
+) -> None:
+    """Workers connect again after that."""
+    with pytest.raises(ConnectionError, match="demoted"):
+        read_while_demoted(FollowingTransport, valkey, replica)
+
+
+def test_control_kombus_own_takes_it_for_a_defect(
+    valkey: Valkey,  # noqa: F811
+    replica: Valkey,  # noqa: F811
+    sentinel: Valkey,  # noqa: F811
+) -> None:
+    with pytest.raises(ResponseError, match="UNBLOCKED"):
+        read_while_demoted(SentinelTransport, valkey, replica)
+
+
+class Restoring:
+    """What a worker does with its unfinished messages, while its primary is demoted."""
+
+    def __init__(self, opened: Any, primary: Valkey, standby: Valkey, by: Valkey) -> None:
+        self._demote: Callable[[], None] = lambda: promote(primary, standby, by)
+        self._client: Any = opened.client
+        self.tries = 0
+        self.give_up = Event()
+        self.thread = Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        self._client.transaction(self._restore, KEY)
+
+    def _restore(self, pipe: Any) -> None:
+        self.tries += 1
+        if self.tries == 1:
+            self._demote()
+        if self.give_up.is_set():
+            raise InterruptedError
+        pipe.multi()
+        pipe.hset(KEY, "tag", "given back")
+
+
+def test_unfinished_messages_are_given_to_the_new_primary(
+    valkey: Valkey,  # noqa: F811
+    replica: Valkey,  # noqa: F811
+    sentinel: Valkey,  # noqa: F811
+) -> None:
+    with channel(FollowingTransport) as opened:
+        restoring = Restoring(opened, valkey, replica, sentinel)
+        restoring.thread.start()
+        restoring.thread.join(WAIT)
+
+        assert not restoring.thread.is_alive()
+        with replica.client() as own:
+            assert own.hgetall(KEY) == {b"tag": b"given back"}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_control_kombus_own_tries_the_former_primary_for_ever(
+    valkey: Valkey,  # noqa: F811
+    replica: Valkey,  # noqa: F811
+    sentinel: Valkey,  # noqa: F811
+) -> None:
+    with channel(SentinelTransport) as opened:
+        restoring = Restoring(opened, valkey, replica, sentinel)
+        restoring.thread.start()
+        try:
+            wait_until(lambda: restoring.tries > 100, WAIT, "it goes round")
+            with replica.client() as own:
+                assert own.hgetall(KEY) == {}
+        finally:
+            restoring.give_up.set()
+            restoring.thread.join(WAIT)
+
+
+STUCK: Final = """
+import threading
+from jobs import broker
+broker.LONGEST_END = 0.2
+broker.LastResort.close(None, None)
+print("ending", flush=True)
+threading.Event().wait({seconds})
+"""
+
+
+def test_a_worker_that_does_not_end_is_ended(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", STUCK.format(seconds=WAIT)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=2 * WAIT,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout) == (70, "ending\n")
