@@ -7,6 +7,7 @@ from shop.views import preferences
 
 urlpatterns = [
     path("health/", include("regions.urls")),
+    path("health/", include("failover.urls")),
     path("metrics", metrics, name="metrics"),
     path("api/", api.urls),
     path("admin/", admin.site.urls),

@@ -76,6 +76,9 @@ http://:{port} {{
 	handle /metrics* {{
 		respond 404
 	}}
+	handle /health/deep* {{
+		respond 404
+	}}
 
 	handle /ws/* {{
 {ws}
