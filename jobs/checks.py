@@ -39,7 +39,8 @@ ANY: Final = Check(
     "jobs.any",
     "some region has a worker",
     impact=_TASKS,
-    advice="Start a worker: celery -A jobs worker; then read its log.",
+    advice="If Redis has just got another primary, ask again in 10 s: workers are reconnecting."
+    " Else start a worker (celery -A jobs worker) and read its log.",
     rank=3,
     after=("redis.primary",),
     deep=False,
