@@ -23,6 +23,7 @@ from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import RedisError
 
 from realtime.audiences import Listener, resolve
+from realtime.metrics import SOCKETS
 from realtime.publish import group_name
 from realtime.queries import BATCH, events_after
 
@@ -88,7 +89,8 @@ class EventConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.catching_up = asyncio.Lock()
         try:
-            await super().__call__(scope, receive, send)
+            with SOCKETS.track_inprogress():
+                await super().__call__(scope, receive, send)
         except UNREACHABLE as error:
             # Channels subscribes before `connect`; without Redis nothing else has begun.
             logger.warning("socket refused: %r", error)

@@ -4,6 +4,7 @@ Without a trailing slash, as is the custom.
 """
 
 import os
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
@@ -36,13 +37,16 @@ def ready(request: HttpRequest) -> JsonResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """What this process has counted, for Prometheus; or all that share PROMETHEUS_MULTIPROC_DIR.
 
+    `?name[]=…` names those that are wanted, as of any Prometheus client: the others are not asked.
     For the operators' network: whatever came through a front door is not answered, should one
     be set up that lets it pass.
     """
     if "X-Forwarded-For" in request.headers:
         return HttpResponseNotFound()
-    registry = REGISTRY
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    registry: Any = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # whose files answer for all names, or none
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped there
+    elif names := request.GET.getlist("name[]"):
+        registry = registry.restricted_registry(names)
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
