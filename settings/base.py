@@ -224,6 +224,8 @@ if not REDIS_URL and not REDIS_SENTINELS:
     refuse("REDIS_URL", "and REDIS_SENTINELS are both missing: set one of them.")
 REDIS_MASTER_NAME = env_str("REDIS_MASTER_NAME", "anyport")
 REDIS_LOCAL_URL = env_str("REDIS_LOCAL_URL", REDIS_URL)
+# Each region's own node, which `manage.py failover` asks; its password, if any, in the address.
+REDIS_REGION_URLS = env_urls("REDIS_REGION_URLS", ANYPORT_REGIONS, scheme="rediss?")
 REDIS_DB = env_int("REDIS_DB", 0)
 # Seconds. Those of requests, of reads from the local replica, and of the broker and the sockets,
 # whose blocking reads last a second when nothing is amiss.

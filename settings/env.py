@@ -126,20 +126,24 @@ def env_regions(name: str, default: dict[str, str] | None = REQUIRED) -> dict[st
     return _read(name, parse, default, "region=aws-region,…")
 
 
-def env_urls(name: str, regions: Iterable[str]) -> dict[str, str]:
-    """An address for each region, or none at all: `taiwan=http://10.0.1.5:8000,tokyo=http://…`."""
+def env_urls(name: str, regions: Iterable[str], scheme: str = "https?") -> dict[str, str]:
+    """An address for each region, or none at all: `taiwan=http://10.0.1.5:8000,tokyo=http://…`.
+
+    `scheme` is a regular expression.
+    """
 
     def parse(raw: str) -> dict[str, str]:
         pairs = [item.strip().partition("=") for item in raw.split(",")]
         for region, _, url in pairs:
-            if not re.match(r"https?://[^/]", url):
+            if not re.match(rf"(?:{scheme})://[^/]", url):
                 raise ValueError(f"{region}={url}")
         found = {region: url.rstrip("/") for region, _, url in pairs}
         if found.keys() != set(regions):
             raise ValueError(f"it names {', '.join(found)}; the regions are {', '.join(regions)}")
         return found
 
-    return _read(name, parse, {}, "region=http://host:port,… for every region")
+    example = scheme.replace("?", "")
+    return _read(name, parse, {}, f"region={example}://host:port,… for every region")
 
 
 def env_secret(name: str, default: str | None = REQUIRED, *, length: int = 32) -> str:

@@ -175,6 +175,9 @@ class Plan:
             "ANYPORT_REGION_URLS": ",".join(
                 f"{region}=http://{self.address('web', region)}" for region in self.regions
             ),
+            "REDIS_REGION_URLS": ",".join(
+                f"{region}=redis://{self.address('valkey', region)}" for region in self.regions
+            ),
             "ANYPORT_STATE": str(self.state),
             "ANYPORT_URL": self.front,
             "STATIC_ROOT": str(self.static),
