@@ -1,4 +1,4 @@
-"""Which generation of the writer this database is, and the drills that were held."""
+"""Which generation of the writer this database is, the drills that were held, and how it all is."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -50,3 +50,16 @@ class DrillRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scenario} {self.id}"
+
+
+class Status(models.Model):
+    """How the regions are. Has no table: it is asked anew each time; see failover.overview."""
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        verbose_name = _("state of the regions")
+        verbose_name_plural = _("Regions")
+
+    def __str__(self) -> str:
+        return str(self._meta.verbose_name)

@@ -6,9 +6,11 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.db.models import Model
 
 _reading_replica: ContextVar[bool] = ContextVar("reading_replica", default=False)
+_without_writer: ContextVar[bool] = ContextVar("without_writer", default=False)
 
 
 @contextmanager
@@ -36,10 +38,33 @@ def reads_replica[**P, R](view: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
+def outlives_writer[**P, R](view: Callable[P, R]) -> Callable[P, R]:
+    """View decorator: when no server takes writes, the view is called again and reads a standby.
+
+    For the operators' page that tells so: who asks, and what they may see, is read then, too. The
+    view changes nothing, and renders before it returns.
+    """
+
+    @wraps(view)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return view(*args, **kwargs)
+        except (OperationalError, InterfaceError):
+            token = _without_writer.set(True)
+            try:
+                return view(*args, **kwargs)
+            finally:
+                _without_writer.reset(token)
+
+    return wrapped
+
+
 class ReplicaRouter:
-    """Database router: the writer for everything, but for marked reads inside `replica_reads`."""
+    """Database router: the writer for everything, but for the reads that are named above."""
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
+        if _without_writer.get():
+            return "replica"
         if _reading_replica.get() and getattr(model, "replica_reads", False):
             return "replica"
         return "default"

@@ -93,4 +93,4 @@ def _drill(overview: Overview) -> str:
     words = {"scenario": told.get("scenario", "?"), "ago": ago(moment(told.get("at")), overview.at)}
     if told.get("passed"):
         return _("%(scenario)s passed %(ago)s") % words
-    return _("%(scenario)s missed its targets %(ago)s") % words
+    return _("%(scenario)s did not pass, %(ago)s") % words

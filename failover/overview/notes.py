@@ -1,6 +1,6 @@
 """What in an overview needs attention, and what to type next. The worst comes first."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from django.utils.translation import gettext as _
@@ -13,21 +13,12 @@ LAG: Final = 10.0
 ERRORS: Final = 0.01
 """Share of answers 5xx from which on it is worth a look."""
 
-type Rule = Callable[[Overview], Iterator[Note]]
-rules: Final[list[Rule]] = []
-
-
-def rule(function: Rule) -> Rule:
-    rules.append(function)
-    return function
-
 
 def notes(overview: Overview) -> tuple[Note, ...]:
-    found = [note for each in rules for note in each(overview)]
+    found = [note for rule in RULES for note in rule(overview)]
     return tuple(sorted(found, key=lambda note: note.state is not State.FAILING))
 
 
-@rule
 def writers(overview: Overview) -> Iterator[Note]:
     found = overview.writers
     if not found:
@@ -71,7 +62,6 @@ def _furthest(overview: Overview) -> str:
     return max(reached)[2] if reached else ""
 
 
-@rule
 def silence(overview: Overview) -> Iterator[Note]:
     for one in overview.regions:
         asked = {"web": one.web, "PostgreSQL": one.database, "Redis": one.redis}
@@ -89,7 +79,6 @@ def _check(one: RegionView) -> str:
     return f"manage.py failover check --region {one.name}"
 
 
-@rule
 def readiness(overview: Overview) -> Iterator[Note]:
     for one in overview.regions:
         if one.drain:
@@ -102,7 +91,6 @@ def readiness(overview: Overview) -> Iterator[Note]:
             yield Note(State.DEGRADED, what % words, _check(one))
 
 
-@rule
 def errors(overview: Overview) -> Iterator[Note]:
     for one in overview.regions:
         rate = one.web.rate
@@ -115,7 +103,6 @@ def errors(overview: Overview) -> Iterator[Note]:
             )
 
 
-@rule
 def databases(overview: Overview) -> Iterator[Note]:
     for one in overview.regions:
         if not (problem := _database_problem(one)):
@@ -138,7 +125,6 @@ def _database_problem(one: RegionView) -> str:
     return ""
 
 
-@rule
 def redis(overview: Overview) -> Iterator[Note]:
     nodes = [(one, one.redis) for one in overview.regions if one.redis]
     primaries = [one.title for one, node in nodes if node.primary]
@@ -156,7 +142,6 @@ def redis(overview: Overview) -> Iterator[Note]:
             yield Note(State.DEGRADED, what % {"region": one.title}, _check(one))
 
 
-@rule
 def versions(overview: Overview) -> Iterator[Note]:
     found = {one.web.version for one in overview.regions if one.web.version}
     if len(found) > 1:
@@ -168,7 +153,6 @@ def versions(overview: Overview) -> Iterator[Note]:
         )
 
 
-@rule
 def coordination(overview: Overview) -> Iterator[Note]:
     if overview.control.problem:
         what = _("DynamoDB does not answer: nobody can say who is drained or leads, and jobs wait.")
@@ -183,7 +167,6 @@ def coordination(overview: Overview) -> Iterator[Note]:
             )
 
 
-@rule
 def promotion(overview: Overview) -> Iterator[Note]:
     told = overview.document("promotion")
     if not told or told.get("finished"):
@@ -199,7 +182,6 @@ def promotion(overview: Overview) -> Iterator[Note]:
     yield Note(State.DEGRADED, what.strip(), advice)
 
 
-@rule
 def watch(overview: Overview) -> Iterator[Note]:
     told = overview.document("watch")
     if told.get("paused"):
@@ -210,21 +192,34 @@ def watch(overview: Overview) -> Iterator[Note]:
         yield Note(State.DEGRADED, what.strip(), "manage.py failover watch --resume")
 
 
-@rule
 def drill(overview: Overview) -> Iterator[Note]:
     told = overview.document("drill")
     if told and not told.get("passed"):
-        what = _("The last drill, %(scenario)s, missed its targets.")
-        scenario = str(told.get("scenario", ""))
-        yield Note(
-            State.DEGRADED, what % {"scenario": scenario}, f"manage.py failover drill {scenario}"
-        )
+        what = _("The last drill, %(scenario)s, did not pass: %(summary)s")
+        words = {"scenario": told.get("scenario", ""), "summary": told.get("summary") or "–"}
+        yield Note(State.DEGRADED, what % words, f"manage.py failover drill {words['scenario']}")
 
 
-@rule
 def sessions(overview: Overview) -> Iterator[Note]:
     if overview.sessions is None and not any(
         note.state is State.FAILING for note in redis(overview)
     ):
         what = _("Redis did not say how many sessions live.")
         yield Note(State.DEGRADED, what, "manage.py failover check")
+
+
+RULES: Final = (
+    writers,
+    silence,
+    readiness,
+    errors,
+    databases,
+    redis,
+    versions,
+    coordination,
+    promotion,
+    watch,
+    drill,
+    sessions,
+)
+"""To add one, write it above and name it here."""

@@ -37,6 +37,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": _("Behind the scenes"),
             "items": [
+                _link(_("Regions"), "failover", "status", "anchor"),
                 _link(_("Job runs"), "jobs", "jobrun", "schedule"),
                 _link(_("Events"), "realtime", "event", "bolt"),
                 _link(_("Idempotency records"), "orders", "idempotencyrecord", "fingerprint"),

@@ -255,7 +255,9 @@ def test_a_drained_region_is_told_with_who_and_why() -> None:
 
 def test_documents_that_need_attention_are_told(stack: Stack) -> None:
     control.change("watch", lambda _: {"paused": True, "by": "ken", "why": "moving racks"})
-    control.change("drill", lambda _: {"scenario": "partition", "passed": False})
+    control.change(
+        "drill", lambda _: {"scenario": "partition", "passed": False, "summary": "1 order lost"}
+    )
     control.change("promotion", lambda _: {"target": "tokyo", "step": "fence", "problem": "alas"})
     control.change("writer", lambda _: {"region": "atlantis", "generation": 2})
 
@@ -270,7 +272,9 @@ def test_documents_that_need_attention_are_told(stack: Stack) -> None:
         "The watch is paused by ken: nothing is promoted unattended. moving racks": (
             "manage.py failover watch --resume"
         ),
-        "The last drill, partition, missed its targets.": "manage.py failover drill partition",
+        "The last drill, partition, did not pass: 1 order lost": (
+            "manage.py failover drill partition"
+        ),
     }
 
 
