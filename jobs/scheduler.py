@@ -24,6 +24,7 @@ from jobs.slots import (
     seconds_to_next,
     take_over,
 )
+from storage import drain
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,12 @@ class Scheduler(beat.Scheduler):
             self.entries[name] = Entry(name, **(values | {"schedule": when}))
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        """One look at every entry. Returns the seconds until the next."""
+        """One look at every entry. Returns the seconds until the next.
+
+        While the region is drained it claims nothing: the other regions' schedulers do.
+        """
+        if drain.is_drained():
+            return RETRY
         now = datetime.now(UTC)
         for entry in self.entries.values():
             self._open_latest(entry, now)

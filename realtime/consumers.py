@@ -22,21 +22,25 @@ from django.db import DatabaseError
 from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import RedisError
 
+from realtime import sockets
 from realtime.audiences import Listener, resolve
 from realtime.metrics import SOCKETS
 from realtime.publish import group_name
 from realtime.queries import BATCH, events_after
+from storage import drain
 
 logger = logging.getLogger(__name__)
 
 BAD_REQUEST: Final = 4400
 FORBIDDEN: Final = 4403
 TRY_AGAIN: Final = 1013
+SERVICE_RESTART: Final = 1012
 
 STORE_TIMEOUT: Final = 5.0  # seconds for any one question to Redis or PostgreSQL
 SEND_TIMEOUT: Final = 10.0  # seconds until a browser that does not read is let go
 CHECK_EVERY: Final = 20.0  # seconds between looks for announcements that were lost
 SILENCE: Final = 75.0  # seconds; the browser's script pings every 25
+LEAVE_WITHIN: Final = 1.5  # seconds in which the sockets of a drained region close, one by one
 LONGEST_MESSAGE: Final = 1024  # characters; a ping needs 15
 LARGEST_SEQUENCE: Final = 2**63 - 1  # PostgreSQL's bigint
 
@@ -76,18 +80,22 @@ def is_ping(text: str) -> bool:
 class EventConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """One socket, one audience: `/ws/events/?order=AP-…&last=7`, `?staff=1`, or one's own.
 
-    Closing codes: 4400 what was asked cannot be read · 4403 not for this listener · 1013 come
-    back later · 4401 the bearer token was refused, or ended (sessions_ext.bearer): come back with
-    a new one. Browsers bring no token, so they never meet 4401.
+    Closing codes: 4400 what was asked cannot be read · 4403 not for this listener · 1012 the region
+    is drained, come back, to another · 1013 come back later · 4401 the bearer token was refused, or
+    ended (sessions_ext.bearer): come back with a new one. Browsers bring no token, so they never
+    meet 4401.
     """
 
     audience: str = ""
     last: int = 0
     heard_at: float = 0.0
     watch: asyncio.Task[None] | None = None
+    leaving: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.catching_up = asyncio.Lock()
+        self.loop = asyncio.get_running_loop()
+        sockets.opened(self)
         try:
             with SOCKETS.track_inprogress():
                 await super().__call__(scope, receive, send)
@@ -95,9 +103,14 @@ class EventConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             # Channels subscribes before `connect`; without Redis nothing else has begun.
             logger.warning("socket refused: %r", error)
             await send({"type": "websocket.close", "code": TRY_AGAIN})
+        finally:
+            sockets.closed(self)
 
     async def connect(self) -> None:
         await self.accept()  # before any refusal: a browser reads no code from a failed handshake
+        if drain.is_drained():
+            await self.close(SERVICE_RESTART)
+            return
         try:
             query, self.last = parse_query(self.scope["query_string"])
             audience = await asyncio.wait_for(self._authorise(query), STORE_TIMEOUT)
@@ -183,7 +196,19 @@ class EventConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return False
         return True
 
+    def leave_soon(self) -> None:
+        """At a time of its own: all at once would knock at the next region's door at once."""
+        self.leaving = self.leaving or asyncio.create_task(self._leave())
+
+    async def _leave(self) -> None:
+        await asyncio.sleep(random.uniform(0, LEAVE_WITHIN))  # noqa: S311 (jitter)
+        self.leaving = None
+        if drain.is_drained():
+            await self.close(SERVICE_RESTART)
+
     async def disconnect(self, code: int) -> None:
+        if self.leaving:
+            self.leaving.cancel()
         if self.watch:
             self.watch.cancel()
         if self.audience:

@@ -13,6 +13,8 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from regions.readiness import why_not_ready
+
 
 @require_safe
 @never_cache
@@ -27,8 +29,15 @@ def ready(request: HttpRequest) -> JsonResponse:
     """Would another region serve this better? Only then is the answer not 200.
 
     Shared stores are not asked: were one to fail, every region would leave the front door at
-    once. A request that needs a missing store says so itself, with 503.
+    once. A request that needs a missing store says so itself, with 503. Why one answers so is
+    registered in regions.readiness: an operator drained it, or it is cut off from the others.
     """
+    if why := why_not_ready():
+        answer = {"status": "not ready", "region": settings.ANYPORT_REGION, "reason": why}
+        response = JsonResponse(answer, status=503)
+        # Django would log it as an error, once a second for each front door that asks.
+        response._has_been_logged = True  # type: ignore[attr-defined]
+        return response
     return JsonResponse({"status": "ready", "region": settings.ANYPORT_REGION})
 
 

@@ -15,6 +15,8 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402
 
+from realtime import sockets as open_sockets  # noqa: E402
+from realtime.closing import CloseAtOnce  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 from sessions_ext import pulse  # noqa: E402
 from sessions_ext.bearer import BearerSockets  # noqa: E402
@@ -24,7 +26,8 @@ browsers = AllowedHostsOriginValidator(CookieMiddleware(SessionMiddleware(socket
 application = ProtocolTypeRouter(
     {
         "http": django_application,
-        "websocket": BearerSockets(sockets, otherwise=browsers),
+        "websocket": CloseAtOnce(BearerSockets(sockets, otherwise=browsers)),
     }
 )
 pulse.start()
+open_sockets.start()

@@ -11,6 +11,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from sessions_ext import health, pulse
+from storage import drain
 from storage.buckets import create_buckets
 from storage.redis import redis_primary
 from storage.tables import create_tables
@@ -117,8 +118,10 @@ def _empty_what_was_written(case: TransactionTestCase) -> None:
 def provisioned() -> None:
     """Buckets and tables of the tests' own namespace, made once."""
     assert settings.ANYPORT_NAMESPACE == "anyport-test"
-    # settings.asgi would start it: a thread that acts beside the tests.
+    # settings.asgi would start them: threads that act beside the tests.
     pulse._started.acquire(blocking=False)
+    drain.follower._started.acquire(blocking=False)
+    drain.follower.looked.set()
     create_buckets()
     create_tables()
 

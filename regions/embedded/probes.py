@@ -30,7 +30,7 @@ def readiness(plan: Plan, part: Program) -> Callable[[], bool]:
         case "valkey":
             return lambda: valkey_is_ready(plan, region)
         case "web" | "ws":
-            return lambda: answers_ok(port, "/health/ready")
+            return lambda: answers_ok(port, "/health/live")
         case "worker" | "beat" | "watch":
             return _logged(plan, part)
         case _:

@@ -16,6 +16,8 @@ class Account:
 
     answers: list[tuple[float, int]] = field(default_factory=list)
     """Moment of the answer, and its status; 0 when there was none."""
+    regions: list[str] = field(default_factory=list)
+    """Who answered, in that order; empty for an answer of the front door itself."""
 
     @property
     def failures(self) -> int:
@@ -76,7 +78,9 @@ class Load:
             while not self._stop.wait(0.02):
                 method, path = self._requests[len(account.answers) % len(self._requests)]
                 try:
-                    status = client.request(method, path).status_code
+                    answer = client.request(method, path)
+                    status, region = answer.status_code, answer.headers.get("Anyport-Region", "")
                 except httpx.HTTPError:
-                    status = 0
+                    status, region = 0, ""
                 account.answers.append((time.monotonic(), status))
+                account.regions.append(region)

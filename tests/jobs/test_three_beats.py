@@ -17,12 +17,13 @@ from django.db import connection
 from redis import Redis
 
 from jobs.models import JobRun
+from storage import drain
 from storage.redis import redis_primary
 from storage.tables import create_tables
 from tests.jobs.queue import sent_arguments
 
 REPOSITORY = Path(__file__).parent.parent.parent
-START = 60.0  # seconds for three Pythons on a busy machine
+START = 180.0  # seconds for four Pythons on a busy machine
 
 
 class Fleet:
@@ -66,8 +67,8 @@ class Fleet:
             process.wait(15)
         self.processes.clear()
 
-    def log(self, region: str) -> str:
-        return (self.directory / f"{region}-beat.log").read_text()
+    def log(self, region: str, what: str = "beat") -> str:
+        return (self.directory / f"{region}-{what}.log").read_text()
 
     def running_beats(self) -> int:
         return sum("Starting..." in self.log(region) for region in settings.ANYPORT_REGIONS)
@@ -125,6 +126,64 @@ def test_three_beats_give_each_slot_one_run(fleet: Fleet, broker: Redis) -> None
     ran = [f"{run.slot:%Y-%m-%dT%H:%M:%SZ}" for run in JobRun.objects.all()]
     assert sorted(ran) == sorted(slots)
     assert files_in(fleet.directory / "taiwan") == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_drained_region_claims_no_slot_and_takes_no_task(
+    fleet: Fleet, broker: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "ANYPORT_NAMESPACE", fleet.namespace)
+    workers = ("worker", "--pool", "threads", "--without-gossip", "--without-mingle")
+
+    def put() -> None:
+        drain.drain("tokyo", by="test", why="", allow=lambda drained: None)
+
+    def claimed(region: str) -> int:
+        return fleet.log(region).count(" sent, ")
+
+    def taken(region: str) -> int:
+        return fleet.log(region, "worker").count("] received")
+
+    def others_work(slots: int) -> None:
+        claims, tasks = claimed("taiwan"), taken("taiwan")
+        wait_until(lambda: claimed("taiwan") >= claims + slots, START, "taiwan claims")
+        wait_until(lambda: taken("taiwan") >= tasks + slots, START, "taiwan works")
+
+    def wait_said(region: str, what: str, words: str, times: int = 1) -> None:
+        wait_until(
+            lambda: fleet.log(region, what).count(words) == times,
+            START,
+            f"{what} in {region} says {words!r}",
+        )
+
+    put()  # it starts as drained
+    beats = [fleet.start(region, "beat") for region in ("taiwan", "tokyo")]
+    for region in ("taiwan", "tokyo"):
+        fleet.start(region, *workers)
+    for region in ("taiwan", "tokyo"):
+        wait_said(region, "worker", " ready.")
+        wait_said(region, "beat", "Starting...")
+    others_work(4)
+    assert (claimed("tokyo"), taken("tokyo")) == (0, 0)
+
+    drain.undrain("tokyo")
+    wait_until(lambda: claimed("tokyo") > 0, START, "its beat claims")
+    wait_until(lambda: taken("tokyo") > 0, START, "its worker takes tasks")
+
+    put()
+    wait_said("tokyo", "beat", "this region is drained", 2)  # once at the start
+    wait_said("tokyo", "worker", "Canceling queue", 2)
+    others_work(1)
+    before = claimed("tokyo"), taken("tokyo")
+    others_work(4)
+    assert (claimed("tokyo"), taken("tokyo")) == before
+    for beat in beats:
+        beat.terminate()
+        beat.wait(15)
+    # Nor was anything lost on the way: what a consumer that ended was handed went back.
+    done = JobRun.objects.filter(status=JobRun.Status.DONE)
+    claims = claimed("taiwan") + claimed("tokyo")
+    wait_until(lambda: done.count() == claims, START, "every slot is done")
 
 
 def test_control_three_beats_without_the_claim_send_a_slot_three_times(

@@ -48,6 +48,7 @@ class LiveOrder {
       if (this.socket !== socket) return;
       this.stopPinging();
       this.element.dataset.live = "off";
+      // Also after 1012: the region is drained, and the front door knows another.
       if (event.code !== FORBIDDEN && event.code !== BAD_REQUEST) this.reconnectLater();
     });
   }
