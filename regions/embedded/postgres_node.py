@@ -18,11 +18,17 @@ _WRITER_TIMEOUT = 60  # seconds that a node without a role of its own waits for 
 def main(region: str) -> None:
     plan = Plan.load(Path(os.environ["ANYPORT_STATE"]))
     node = postgres.node(plan, region)
-    if not node.is_settled:
+    if not node.is_settled or _has_diverged(plan, node):
         _take_role(plan, node)
     postgres.configure(plan, node)
     command = postgres.server_command(node)
     os.execvp(command[0], command)
+
+
+def _has_diverged(plan: Plan, node: postgres.Node) -> bool:
+    """Only after a promotion that accepted a loss; or it was behind when another overtook it."""
+    writer = postgres.elect(plan)
+    return writer is not None and rejoin.has_diverged(node, writer)
 
 
 def _take_role(plan: Plan, node: postgres.Node) -> None:

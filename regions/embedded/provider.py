@@ -46,7 +46,13 @@ class EmbeddedProvider:
         return LOOPBACK, self._plan.port("postgres", region)
 
     def followers(self, writer: str) -> set[str]:
-        return postgres_client.streaming(self._plan, writer)
+        """On the writer's own timeline: one that is ahead of it streams the old one in vain."""
+        timeline = postgres.node(self._plan, writer).timeline()
+        return {
+            region
+            for region in postgres_client.streaming(self._plan, writer)
+            if replication.received_timeline(self._plan, region) == timeline
+        }
 
     def redis_primary(self) -> str | None:
         return valkey_client.primary(self._plan)
@@ -99,18 +105,26 @@ class EmbeddedProvider:
     def attach(self, region: str, writer: str) -> None:
         """A node that does not run is started; it finds the writer, and is rewound to follow it.
 
-        One that still takes writes is the old writer, which could not be reached before.
+        One that still takes writes is the old writer, which could not be reached before. One that
+        is ahead of the writer, whose choice accepted a loss, is rewound as well.
         """
         server = replication.look(self._plan, region)
-        if server.answers and not server.takes_writes:
+        if server.answers and not server.takes_writes and not self._is_ahead(server, writer):
             replication.follow(self._plan, region, writer)
             return
         try:
-            if server.takes_writes or self._state(region).pid:
+            if server.answers or self._state(region).pid:
                 self._fence(region, gently=server.answers)
             self._supervisor.start(_key(region))
         except SupervisorError as error:
             raise ProviderError(f"{region}: {error}") from error
+
+    def _is_ahead(self, server: Server, writer: str) -> bool:
+        node = postgres.node(self._plan, writer)
+        if replication.received_timeline(self._plan, server.region) == node.timeline():
+            return False
+        fork = max(rejoin.timeline_ends(node).values(), default=0)
+        return (server.position or 0) > fork
 
     def release(self, region: str) -> None:
         replication.release(self._plan, region)

@@ -66,13 +66,45 @@ def forget_source(node: Node) -> None:
 
 def end_of_log(node: Node) -> int | None:
     """Bytes of log that a node had when it stopped in good order; None when it did not."""
-    facts = dict(
-        line.split(":", 1)
-        for line in postgres.command("pg_controldata", str(node.data)).splitlines()
-        if ":" in line
-    )
-    if facts["Database cluster state"].strip() != "shut down":
+    facts = _facts(node)
+    if facts["Database cluster state"] != "shut down":
         return None
     # Where the checkpoint of the shutdown begins: every commit stands before it.
-    high, _, low = facts["Latest checkpoint location"].strip().partition("/")
+    return _bytes(facts["Latest checkpoint location"])
+
+
+def has_diverged(node: Node, writer: Node) -> bool:
+    """Whether a stopped standby replayed what the writer's history does not have.
+
+    Started as it is, it would ask for the end of the old timeline again and again, and each
+    time confirm as much of the new one as it has of the old.
+    """
+    ends, facts = timeline_ends(writer), _facts(node)
+    for where, timeline in (
+        ("Latest checkpoint location", "Latest checkpoint's TimeLineID"),
+        ("Minimum recovery ending location", "Min recovery ending loc's timeline"),
+    ):
+        end = ends.get(int(facts[timeline]))
+        if end is not None and _bytes(facts[where]) > end:
+            return True
+    return False
+
+
+def timeline_ends(node: Node) -> dict[int, int]:
+    """Where each timeline of the node's history ended, in bytes of the log."""
+    newest = node.data / "pg_wal" / f"{node.timeline():08X}.history"
+    if not newest.exists():
+        return {}
+    rows = (line.split() for line in newest.read_text().splitlines())
+    return {int(row[0]): _bytes(row[1]) for row in rows if row and not row[0].startswith("#")}
+
+
+def _facts(node: Node) -> dict[str, str]:
+    lines = postgres.command("pg_controldata", str(node.data)).splitlines()
+    pairs = (line.split(":", 1) for line in lines if ":" in line)
+    return {name: value.strip() for name, value in pairs}
+
+
+def _bytes(location: str) -> int:
+    high, _, low = location.partition("/")
     return (int(high, 16) << 32) + int(low, 16)

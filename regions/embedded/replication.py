@@ -110,6 +110,18 @@ def catch_up(plan: Plan, region: str, source: str, position: int) -> None:
         sleep(0.05)
 
 
+def received_timeline(plan: Plan, region: str) -> int | None:
+    """The timeline that a standby receives now; None when it receives nothing, or is away."""
+    try:
+        with connect_admin(plan, region) as connection:
+            row = connection.execute(
+                "SELECT received_tli FROM pg_stat_wal_receiver WHERE status = 'streaming'"
+            ).fetchone()
+    except psycopg.Error:
+        return None
+    return row[0] if row else None
+
+
 def release(plan: Plan, region: str) -> None:
     """Back to the configuration that every node has; does nothing where nothing was set."""
     with _changing(plan, region) as connection:
