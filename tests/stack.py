@@ -118,7 +118,9 @@ class Stack:
             if process["region"] == region and (stores or process["name"] in APPLICATION)
         }
         expected = {*APPLICATION, *(STORES if stores else ())}
-        assert pids.keys() - {"watch"} == expected, f"{region} is not whole: only {sorted(pids)} run"
+        assert pids.keys() - {"watch"} == expected, (
+            f"{region} is not whole: only {sorted(pids)} run"
+        )
         family = [
             process
             for pid in pids.values()

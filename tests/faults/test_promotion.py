@@ -10,6 +10,7 @@ from failover.promotion.steps import STEPS
 from regions.embedded import postgres, replication
 from regions.servers import Overtaken
 from tests.promotions import (
+    DIES_AT,
     DONE,
     KILLED,
     REFUSED,
@@ -25,15 +26,6 @@ from tests.promotions import (
 )
 from tests.stack import Stack, wait_until
 
-DIES_AT = """
-save = Ledger.save
-def save_or_die(ledger):
-    if ledger.record.done[-1:] == [ledger.record.step] == ["{step}"]:
-        os.kill(os.getpid(), signal.SIGKILL)  # it is done, and nobody wrote that down
-    save(ledger)
-Ledger.save = save_or_die
-machine.DURATION = 2.0
-"""
 CUT_OFF = """
 servers = EmbeddedProvider.servers
 EmbeddedProvider.servers = lambda p: servers(p) | {{"{old}": Server("{old}", answers=False)}}

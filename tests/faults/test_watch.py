@@ -7,10 +7,13 @@ from time import monotonic
 import pytest
 
 from tests.promotions import (
+    DIES_AT,
     DONE,
+    KILLED,
     Promises,
     failover,
     generations,
+    promote,
     standbys,
     wait_followed,
     writers,
@@ -72,6 +75,19 @@ def test_the_loss_of_the_writers_whole_region_heals(own_stack: Stack, tmp_path: 
         wait_followed(own_stack, new)
         assert [region for _, region in generations(own_stack)[len(before) :]] == [new]
         assert not promises.lost()
+
+
+def test_a_promotion_whose_runner_died_is_finished(own_stack: Stack, tmp_path: Path) -> None:
+    """It died before any standby followed the new writer: nobody can write."""
+    target, before = standbys(own_stack)[1], generations(own_stack)
+    died = promote(own_stack, target, "--keep-redis", patch=DIES_AT.format(step="promote"))
+    assert died.returncode == KILLED, died.stderr
+
+    with watching(own_stack, tmp_path / "logs") as watchers:
+        watchers.wait_said(f"{target} is the writer now")
+
+    wait_followed(own_stack, target)
+    assert [region for _, region in generations(own_stack)[len(before) :]] == [target]
 
 
 @pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "control"])
