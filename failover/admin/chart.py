@@ -152,7 +152,7 @@ def _mark(region: RegionView, at: Point) -> Mark:
     """The name stands towards the middle, where there is room for it."""
     if at.x > SIZE / 2:
         return Mark(region, at, Point(at.x - 20, at.y + 5), "end")
-    return Mark(region, at, Point(at.x + 20, at.y + 5), "start")
+    return Mark(region, at, Point(at.x + 20, at.y + 11), "start")
 
 
 def _lines(overview: Overview, points: Sequence[Point]) -> list[Line]:

@@ -34,12 +34,15 @@ def facts(overview: Overview) -> list[Fact]:
 
 
 def _writer(overview: Overview) -> str:
-    names = ", ".join(one.title for one in overview.writers) or _("none")
+    names = ", ".join(one.title for one in overview.writers)
     agreed = overview.document("writer")
     if not agreed:
-        return names
+        return names or _("none")
     since = ago(moment(agreed.get("since")), overview.at)
     told = {"region": names, "generation": agreed.get("generation", "?"), "since": since}
+    if not names:
+        told["region"] = str(agreed.get("region", "?")).title()
+        return _("none; last it was %(region)s, generation %(generation)s") % told
     return _("%(region)s, generation %(generation)s, made so %(since)s") % told
 
 

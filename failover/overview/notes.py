@@ -104,7 +104,8 @@ def errors(overview: Overview) -> Iterator[Note]:
 
 
 def databases(overview: Overview) -> Iterator[Note]:
-    for one in overview.regions:
+    """Of the standbys. Without a writer none can receive anything, which is told already."""
+    for one in overview.regions if overview.writers else ():
         if not (problem := _database_problem(one)):
             continue
         yield Note(

@@ -15,12 +15,15 @@ from typing import Any, Final
 
 import httpx
 import pytest
+from django.conf import settings
 from django.test import override_settings
 
 from failover.actions.status import action
 from failover.overview import Overview, take, take_samples
 from failover.overview.ask import LIMIT, ask_all
+from failover.overview.facts import facts
 from failover.overview.model import RegionView
+from settings.env import HostPort
 from storage import control
 from storage.leases import release, try_acquire
 from tests.failover.tables import own_tables
@@ -90,7 +93,7 @@ def region(overview: Overview, name: str) -> RegionView:
 
 
 def notes(overview: Overview) -> list[tuple[str, str, str]]:
-    """But for one: who works on the code restarts some processes of a running stack with it."""
+    """But for the one of different code: see `same_code`."""
     return [
         (note.state.value, note.what, note.advice)
         for note in overview.notes
@@ -107,9 +110,18 @@ def frozen() -> Iterator[str]:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
 
 
+@pytest.fixture
+def same_code(stack: Stack) -> None:
+    """Who works on the code beside a running stack has some processes that started before."""
+    if len({one.web.version for one in take().regions}) > 1:
+        for name in stack.regions:
+            stack.restart("web", name)
+
+
 # --- All is well -----------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("same_code")
 def test_json_of_a_live_stack_is_exact(stack: Stack, namespace: str) -> None:
     seen("all is well", lambda one: not notes(one))
 
@@ -189,6 +201,7 @@ def test_requests_a_second_are_those_between_two_looks(stack: Stack) -> None:
     assert rate.errors == 0
 
 
+@pytest.mark.usefixtures("same_code")
 def test_the_table_fits_100_columns_and_says_that_all_is_well(stack: Stack) -> None:
     seen("all is well", lambda one: not notes(one))
 
@@ -209,6 +222,7 @@ def test_the_table_fits_100_columns_and_says_that_all_is_well(stack: Stack) -> N
 # --- What needs attention ------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("same_code")
 def test_what_the_regions_agreed_on_is_told(stack: Stack) -> None:
     writer = stack.roles["postgres"]
     since = "2026-11-01T10:00:00+00:00"
@@ -348,6 +362,27 @@ def test_a_standby_that_is_cut_off_is_told(stack: Stack) -> None:
         f"PostgreSQL in {title}: receives nothing from a writer.",
         f"manage.py failover check --region {standby}",
     ) in notes(overview)
+
+
+def test_without_a_writer_it_says_whom_to_promote(stack: Stack) -> None:
+    regions = list(stack.regions)
+    hosts = list(settings.DATABASE_HOSTS)
+    lost = stack.roles["postgres"]
+    hosts[regions.index(lost)] = HostPort("127.0.0.1", 9)
+    control.change("writer", lambda _: {"region": lost, "generation": 7})
+
+    with override_settings(DATABASE_HOSTS=hosts):
+        overview = seen("the rest answers", lambda one: len(notes(one)) == 2)
+
+    (first, what, advice), other = notes(overview)
+    assert (first, what) == (
+        "failing",
+        "No server takes writes: shoppers browse, and orders wait.",
+    )
+    standbys = {name for name in regions if name != lost}
+    assert advice in {f"manage.py failover promote {name}" for name in standbys}
+    assert other[:2] == ("degraded", f"{lost.title()}: no answer from PostgreSQL.")
+    assert facts(overview)[0].text == f"none; last it was {lost.title()}, generation 7"
 
 
 # --- Stores that do not answer ---------------------------------------------------------------
