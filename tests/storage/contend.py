@@ -46,7 +46,7 @@ def measure(how: str, *, contenders: int, times: int) -> tuple[int, float]:
         for process in running:
             assert process.stdin
             process.stdin.close()
-        codes = [process.wait(300) for process in running]
+        codes = [process.wait(1800) for process in running]
         assert codes == [0] * PROCESSES
         return int(counter.read_text()), time.monotonic() - began
 
@@ -60,7 +60,7 @@ def contend(lease: str, counter: str, how: str, threads: str, times: str) -> Non
     def work(number: int) -> None:
         owner = f"{os.getpid()}/{number}"
         for _ in range(int(times)):
-            with leases.hold(lease, owner=owner, wait=240) if how == "hold" else nullcontext():
+            with leases.hold(lease, owner=owner, wait=1800) if how == "hold" else nullcontext():
                 seen = int(os.pread(file, WIDTH, 0))
                 os.pwrite(file, str(seen + 1).zfill(WIDTH).encode(), 0)
 
