@@ -293,6 +293,8 @@ S3_ENDPOINT_URL = env_str("AWS_ENDPOINT_URL_S3", _aws_endpoint) or None
 DYNAMODB_ENDPOINT_URL = env_str("AWS_ENDPOINT_URL_DYNAMODB", _aws_endpoint) or None
 # Seconds, each of at most two tries. Requests wait for DynamoDB when Redis is gone.
 AWS_TIMEOUTS = {"connect_timeout": 1.0, "read_timeout": 2.0}
+# For commands, which list whole buckets and make tables, also beside a stack that starts.
+AWS_PATIENT_TIMEOUTS = {"connect_timeout": 2.0, "read_timeout": 15.0}
 DYNAMODB_TIMEOUTS = {"connect_timeout": 0.5, "read_timeout": 1.0}
 # Where browsers reach the public bucket: the CDN, or locally the front door.
 ASSETS_URL = env_str("ASSETS_URL", "/assets/")

@@ -42,15 +42,19 @@ def _session() -> boto3.session.Session:
 
 
 @cache
-def s3(where: Region) -> "S3Client":
-    """S3 in the given region. Calls raise botocore's `BotoCoreError` or `ClientError`."""
+def s3(where: Region, *, patient: bool = False) -> "S3Client":
+    """S3 in the given region. Calls raise botocore's `BotoCoreError` or `ClientError`.
+
+    `patient` is for what nobody waits for but an operator, such as listing a bucket.
+    """
     with _making:
         return _session().client(
             "s3",
             region_name=where.aws_region,
             endpoint_url=settings.S3_ENDPOINT_URL,
             config=boto_config(
-                s3={"addressing_style": "path" if settings.S3_ENDPOINT_URL else "auto"}
+                settings.AWS_PATIENT_TIMEOUTS if patient else settings.AWS_TIMEOUTS,
+                s3={"addressing_style": "path" if settings.S3_ENDPOINT_URL else "auto"},
             ),
         )
 
@@ -69,7 +73,9 @@ def dynamodb(*, patient: bool = False) -> "DynamoDBClient":
             "dynamodb",
             region_name=region(settings.COORDINATION_REGION).aws_region,
             endpoint_url=settings.DYNAMODB_ENDPOINT_URL,
-            config=boto_config(settings.AWS_TIMEOUTS if patient else settings.DYNAMODB_TIMEOUTS),
+            config=boto_config(
+                settings.AWS_PATIENT_TIMEOUTS if patient else settings.DYNAMODB_TIMEOUTS
+            ),
         )
 
 

@@ -90,7 +90,7 @@ def upload_missing(galleries: Galleries) -> tuple[int, set[str]]:
 
 def _keys(where: Region) -> set[str]:
     pages = (
-        s3(where)
+        s3(where, patient=True)
         .get_paginator("list_objects_v2")
         .paginate(Bucket=bucket_name("assets", where), Prefix="sha256/")
     )
