@@ -27,9 +27,12 @@ OWN_STACK = (
     "faults/test_primary_killed.py",
     "faults/test_promotion.py",
     "faults/test_watch.py",
+    "failover/test_drill_controls.py",
     "embedded/test_failover.py",
+    "failover/test_drills.py",
 )
-"""Files that share the stack `own_stack`; the last one ends it."""
+"""Files that share the stack `own_stack`; the last but one ends it, and the last one starts another
+beside the session's, with watchers."""
 KEPT = {"django_content_type", "auth_permission", "django_site", "django_migrations"}
 """Tables that the migrations have filled."""
 LONGEST_FIRST = (

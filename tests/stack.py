@@ -262,15 +262,18 @@ def ports_of(number: int, workers: int) -> range:
 class Booted:
     """A `manage.py up` of our own, and the stack that it runs.
 
-    Nobody watches it, unless the test starts watchers: what a test kills stays dead.
+    Unless it is `watched`, or the test starts watchers, what a test kills stays dead.
     """
 
-    def __init__(self, state: Path, *arguments: str, ports: range | None = None) -> None:
+    def __init__(
+        self, state: Path, *arguments: str, ports: range | None = None, watched: bool = False
+    ) -> None:
         self.state = state
         self._ports = ports or ports_of(*worker())
         self.log = state.with_name(state.name + ".log")
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self.process = self._spawn(["--port", "0", "--no-watch", *arguments])
+        watch = [] if watched else ["--no-watch"]
+        self.process = self._spawn(["--port", "0", *watch, *arguments])
 
     def _spawn(self, arguments: list[str]) -> subprocess.Popen[bytes]:
         # A clean slate: neither the session's stack nor its test settings.

@@ -109,6 +109,7 @@ class Drill:
     def _shop_and_break(self, load: Load) -> str:
         """What was broken. Raises FaultFailed."""
         limit = self.course.recovery
+        connections.close_all()  # ours would end with the writer, and a promotion of ours on it
         with load.going_on():
             self._await_steady(load)
             self._mark("fault")

@@ -24,6 +24,7 @@ SCENARIOS = {
     "redis-flush",
     "redis-primary-loss",
     "region-loss",
+    "rolling-restart",
     "switchover",
     "writer-region-loss",
 }

@@ -1,22 +1,42 @@
-"""Each drill once, short, as an operator would start it."""
+"""Each drill once, short, as an operator would start it, on a stack that watches over itself."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
 
 import pytest
 
-from tests.failover.drilling import hold
-from tests.stack import Stack
+from failover.drills import all_scenarios
+from regions.embedded import cgroups
+from tests.failover.drilling import hold, start
+from tests.stack import Booted, Stack, wait_until
 
-SCENARIOS = (
-    "instance-loss",
-    "region-loss",
-    "redis-primary-loss",
-    "redis-flush",
-    "dynamodb-loss",
-)
+NOT_RUN = 4
+WITH_CUT = "partition"
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_nothing_is_lost(own_stack: Stack, scenario: str) -> None:
-    held = hold(own_stack, scenario)
+@pytest.fixture(scope="module")
+def watched_stack(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Of its own; or that of a developer, who started it with watchers."""
+    if stack.plan.watched:
+        yield stack
+        return
+    booted = Booted(tmp_path_factory.mktemp("drills") / "stack", watched=True)
+    try:
+        yield booted.wait_ready()
+    finally:
+        booted.stop()
+
+
+def can_cut() -> bool:
+    return cgroups.mount() is not None and shutil.which("nft") is not None
+
+
+@pytest.mark.parametrize("scenario", [name for name in all_scenarios() if name != WITH_CUT])
+def test_nothing_is_lost(watched_stack: Stack, scenario: str) -> None:
+    held = hold(watched_stack, scenario)
 
     assert held.code == 0, held.told
     assert (held.report["state"], held.report["misses"]) == ("passed", [])
@@ -24,3 +44,48 @@ def test_nothing_is_lost(own_stack: Stack, scenario: str) -> None:
     assert held.account["acknowledged"] > 0
     assert held.account["sessions"] == 5
     assert "s3://anyport-backups-" in held.told
+
+
+@pytest.mark.skipif(not can_cut(), reason="needs root, cgroup2 and nft; CI has them")
+def test_nothing_is_lost_in_a_region_that_is_cut_off(watched_stack: Stack) -> None:
+    old = watched_stack.roles["postgres"]
+
+    held = hold(watched_stack, WITH_CUT)
+
+    assert held.code == 0, held.told
+    assert held.report["told"] == f"{old}, the writer's region, was cut off"
+    assert held.account["problems"] == []
+    assert held.account["acknowledged"] > 0
+    assert tables() == ""
+
+
+@pytest.mark.skipif(not can_cut(), reason="needs root, cgroup2 and nft; CI has them")
+def test_a_killed_drill_is_healed(watched_stack: Stack) -> None:
+    """SIGKILL: nobody is left to mend anything but the child that waits for that."""
+    process = start(watched_stack, "manage.py", "failover", "drill", WITH_CUT, "--busy")
+    wait_until(tables, 120, "the region is cut off")
+
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+    wait_until(lambda: not tables(), 30, "the cut is healed")
+
+
+def tables() -> str:
+    """What the packet filter holds of any stack of ours."""
+    done = subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True)
+    return "\n".join(line for line in done.stdout.splitlines() if "anyport" in line)
+
+
+def test_partition_without_its_means_says_what_it_needs(
+    watched_stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", os.path.dirname(shutil.which("sh") or "/bin"))
+    if shutil.which("nft"):
+        pytest.skip("nft lies beside sh on this machine")
+
+    held = hold(watched_stack, WITH_CUT)
+
+    assert held.code == NOT_RUN
+    assert held.report["state"] == "not run"
+    assert "needs" in held.report["told"]
