@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from django.db import DatabaseError, connections
 
-from failover.drills import Scenario, Wound
+from failover.drills import Scenario, Wound, draining
 from failover.drills.account import Account, settle
 from failover.drills.cast import await_database, goods
 from failover.drills.faults import FaultFailed, Faults
@@ -77,6 +77,7 @@ class Drill:
                 result.told = missing
                 return result
             self._enter("waiting until everything is whole")
+            draining.let_in_what_a_drill_left()
             self.faults.wait_whole(WHOLE_LIMIT)
             with (
                 goods() as stock,

@@ -86,7 +86,6 @@ class EmbeddedFaults:
     def start(self, parts: Collection[Part]) -> None:
         self.mend()
         names = {str(part) for part in parts}
-        names |= {f"{part.region} behind the front door" for part in parts if part.name == "web"}
         self._wait_until_nothing_is_missing(
             _SERVE, lambda missing: [what for what in missing if what in names]
         )

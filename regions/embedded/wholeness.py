@@ -37,7 +37,7 @@ def _answers(plan: Plan, part: Program) -> bool:
     region, port = part.region or "", part.port
     match part.name:
         case "web" | "ws":
-            return answers_ok(port or 0, "/health/ready")
+            return answers_ok(port or 0, "/health/live")  # it may be drained
         case "postgres":
             return postgres_client.accepts_reads(plan, region)
         case "valkey":
@@ -85,6 +85,9 @@ def _sentinel_misses(plan: Plan, region: str, primary: str | None) -> str:
 
 def _front(plan: Plan) -> Iterator[str]:
     """It sends requests in turn; beside those of others, a few more of ours reach all regions."""
+    for region in plan.regions:
+        if not answers_ok(plan.port("ws", region), "/health/ready"):
+            yield f"ws of {region} is not ready"
     away = {*plan.regions}
     for _ in range(_ASKED_AT_FRONT):
         away.discard(_region_at_front(plan))

@@ -17,6 +17,7 @@ from failover.drills.timeline import draw
 
 SCENARIOS = {
     "database-loss",
+    "drain",
     "dynamodb-loss",
     "freeze",
     "instance-loss",
