@@ -32,6 +32,13 @@ def test_every_instance_tells_what_it_sees(stack: Stack, kind: str) -> None:
         assert not told & {"region.view", "sessions.elsewhere", "jobs.any", "audit.code"}
 
 
+@pytest.mark.parametrize("limit", ["", "nan", "-1", "1e999", "x" * 2000])
+def test_a_limit_that_is_none_is_not_taken(stack: Stack, limit: str) -> None:
+    url = f"{stack.regions['tokyo']['web']}/health/deep"
+
+    assert httpx.get(url, params={"limit": limit}, timeout=60).status_code == 200
+
+
 def test_it_tells_fingerprints_and_no_secret(stack: Stack) -> None:
     text = httpx.get(f"{stack.regions['tokyo']['web']}/health/deep", timeout=60).text
     secrets = Secrets.of(stack.state)
