@@ -55,6 +55,7 @@ def test_a_dead_writer_is_replaced_but_not_while_paused(
             30,
             "everybody sees the new writer",
         )
+        watchers.wait_said(f"{new} is the writer now")  # or it would be left half done
         assert "a test" in watchers.said
         assert "sees no writer: promote" in watchers.said
         assert [region for _, region in generations(own_stack)[len(before) :]] == [new]
@@ -72,6 +73,7 @@ def test_the_loss_of_the_writers_whole_region_heals(own_stack: Stack, tmp_path: 
             new = wait_until(
                 lambda: next(iter(writers(own_stack) - {old}), ""), 120, "another takes over"
             )
+        watchers.wait_said(f"{new} is the writer now")  # or it would be left half done
         wait_followed(own_stack, new)
         assert [region for _, region in generations(own_stack)[len(before) :]] == [new]
         assert not promises.lost()
@@ -81,7 +83,7 @@ def test_a_promotion_whose_runner_died_is_finished(own_stack: Stack, tmp_path: P
     """It died before any standby followed the new writer: nobody can write."""
     target, before = standbys(own_stack)[1], generations(own_stack)
     died = promote(own_stack, target, "--keep-redis", patch=DIES_AT.format(step="promote"))
-    assert died.returncode == KILLED, died.stderr
+    assert died.returncode == KILLED, died.stdout + died.stderr
 
     with watching(own_stack, tmp_path / "logs") as watchers:
         watchers.wait_said(f"{target} is the writer now")
