@@ -63,7 +63,7 @@ def _roots() -> Iterator[tuple[str, Path]]:
 def _packages_of_settings() -> set[str]:
     names = [settings.SETTINGS_MODULE, getattr(settings, "ROOT_URLCONF", None)]
     names += [settings.WSGI_APPLICATION, getattr(settings, "ASGI_APPLICATION", None)]
-    return {str(name).partition(".")[0] for name in names if name}
+    return {str(name).partition(".")[0] for name in names if name} - _LEFT_OUT
 
 
 def _is_installed(directory: Path) -> bool:

@@ -346,7 +346,7 @@ def test_one_click_sent_many_times_is_one_refund(bank: Bank) -> None:
         refund = request_refund(payment=copy, amount=400, reason="dent", actor=None, key=key)
         return str(advance_refund(refund.pk).pk)
 
-    assert set(at_once(click)) == {str(key)}
+    assert len(set(at_once(click))) == 1
     assert bank.sent_back() == [400]
     assert bank.calls.count("refund") == 1
 

@@ -51,6 +51,7 @@ def shopper(client: Client) -> Client:
     client.force_login(make_customer())
     client.post("/currency/", {"currency": "JPY"})
     client.get("/cart/")  # notes the activity
+    client.get("/api/cart")  # notes what total was told
     return client
 
 
