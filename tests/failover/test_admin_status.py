@@ -100,14 +100,19 @@ def _all_answer(found: str) -> str:
 def test_the_page_refreshes_a_part_and_tells_requests_a_second(staff: Client, stack: Stack) -> None:
     first = staff.get(URL).content.decode()
     httpx.get(f"{stack.regions['tokyo']['web']}/no-such-page/")
-    part = staff.get(again(first), headers=HTMX).content.decode()
+    parts = [first]
+
+    def all_tell() -> bool:
+        """A busy machine may miss an instance's answer at one look, and then has no rate."""
+        parts.append(staff.get(again(parts[-1]), headers=HTMX).content.decode())
+        return len(re.findall(r'data-label="Requests/s"[^>]*>([\d.]+)<', parts[-1])) == 3
+
+    wait_until(all_tell, 60, "each region tells its rate")
 
     assert "<html" in first
-    assert part.lstrip().startswith('<div id="regions"')
     assert re.search(r'data-label="Requests/s"[^>]*>–<', first)
-    rates = re.findall(r'data-label="Requests/s"[^>]*>([\d.]+)<', part)
-    assert len(rates) == 3
-    assert again(part) != again(first)
+    assert parts[1].lstrip().startswith('<div id="regions"')
+    assert again(parts[1]) != again(first)
 
 
 @pytest.mark.parametrize(

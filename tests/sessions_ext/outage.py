@@ -14,6 +14,7 @@ from sessions_ext.health import Gate
 from settings.env import HostPort
 from storage.clients import dynamodb
 from storage.redis import redis_local, redis_primary
+from tests.stack import wait_until
 
 
 @contextmanager
@@ -44,9 +45,11 @@ def forget_clients() -> None:
 
 def wait_for_gates() -> None:
     """Until no thread tries a store any more; those that are there answer soon."""
-    for thread in threading.enumerate():
-        if thread.name.endswith("-gate"):
-            thread.join(20)
+    wait_until(
+        lambda: not any(thread.name.endswith("-gate") for thread in threading.enumerate()),
+        20,
+        "no thread tries a store",
+    )
 
 
 @contextmanager

@@ -238,6 +238,7 @@ def test_rest_of_redis_lets_nobody_in(walks: list[Walk]) -> None:
     """Answers that are kept for a retry name their order, which is no use without its e-mail."""
     rest = redis_dump(of_others)
     found = found_twice(walks, lambda walk: [rest])
+    found.pop("currency", None)  # prices of all currencies are kept there, for everybody
 
     assert found == {"order number": {"order number"}}
 
