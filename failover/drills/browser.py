@@ -1,7 +1,6 @@
 """A cheap browser: cookies, a kept connection, bounded waits. What it costs is taken from the shop.
 
-urllib3 rather than a larger client: boto3 brings it, it is well kept, and a request of it takes a
-third of the processor time of one of httpx.
+urllib3 rather than a larger client: boto3 brings it, and it is well kept.
 """
 
 import json
