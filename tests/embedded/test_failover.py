@@ -136,18 +136,13 @@ def test_promotion_by_hand_needs_no_configuration(marked: Stack) -> None:
     own_stack.kill("postgres", old)
     refused = shopper.client.post("/checkout/", data=form.fields | ADDRESS)
     with Shopper(own_stack.front) as visitor:
-        # Whatever stood in the way of the dead server makes place within seconds.
-        browsed = wait_until(
-            lambda: {visitor.get("/").status_code for _ in own_stack.regions} == {200},
-            30,
-            "every region shows the catalogue",
-        )
+        browsed = [visitor.get("/").status_code for _ in own_stack.regions]
     with own_stack.pg_admin(new) as connection:
         assert connection.execute("SELECT pg_promote()").fetchone() == (True,)
 
     # Without a writer the catalogue is read on, and an order is declined kindly. With the new
     # one the very same press of the button gives the order.
-    assert (refused.status_code, browsed) == (503, True)
+    assert (refused.status_code, browsed) == (503, [200, 200, 200])
     assert int(refused.headers["Retry-After"]) > 0
 
     def press() -> httpx.Response | None:
