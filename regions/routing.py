@@ -6,8 +6,10 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connections
 from django.db.models import Model
+
+from regions.postgres import writer
 
 _reading_replica: ContextVar[bool] = ContextVar("reading_replica", default=False)
 _without_writer: ContextVar[bool] = ContextVar("without_writer", default=False)
@@ -28,35 +30,54 @@ def replica_reads() -> Iterator[None]:
 
 
 def reads_replica[**P, R](view: Callable[P, R]) -> Callable[P, R]:
-    """View decorator form of `replica_reads`. The view must render before it returns."""
+    """View decorator form of `replica_reads`. The view must render before it returns.
 
-    @wraps(view)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        with replica_reads():
-            return view(*args, **kwargs)
-
-    return wrapped
-
-
-def outlives_writer[**P, R](view: Callable[P, R]) -> Callable[P, R]:
-    """View decorator: when no server takes writes, the view is called again and reads a standby.
-
-    For the operators' page that tells so: who asks, and what they may see, is read then, too. The
-    view changes nothing, and renders before it returns.
+    Its server may die or fall silent while it answers: the view is then called once more, and
+    reads another one. It changes nothing, so that is harmless.
     """
 
     @wraps(view)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return view(*args, **kwargs)
-        except (OperationalError, InterfaceError):
-            token = _without_writer.set(True)
+        with replica_reads():
             try:
                 return view(*args, **kwargs)
-            finally:
-                _without_writer.reset(token)
+            except (OperationalError, InterfaceError):
+                connections["replica"].close()  # the pool looks at it before it is used again
+                return view(*args, **kwargs)
 
     return wrapped
+
+
+def outlives_writer[**P, R](ask: Callable[P, R]) -> Callable[P, R]:
+    """Decorator: when no server takes writes, `ask` is called again and reads a standby.
+
+    For who is signed in, and for the operators' page that tells what is wrong. It changes nothing
+    in the database, and leaves nothing to be read later. Nobody waits for a writer that is known
+    to be missing.
+    """
+
+    @wraps(ask)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not writer.line.missing:
+            waits_not = writer.dispensable.set(True)
+            try:
+                return ask(*args, **kwargs)
+            except (OperationalError, InterfaceError):
+                pass  # whatever it was, a standby may know
+            finally:
+                writer.dispensable.reset(waits_not)
+        token = _without_writer.set(True)
+        try:
+            return ask(*args, **kwargs)
+        finally:
+            _without_writer.reset(token)
+
+    return wrapped
+
+
+def without_writer() -> bool:
+    """Whether `outlives_writer` asks a standby now, which may be a moment behind."""
+    return _without_writer.get()
 
 
 class ReplicaRouter:

@@ -16,7 +16,16 @@ from sessions_ext.errors import Gone, SessionsUnavailable
 from sessions_ext.health import redis_gate
 from sessions_ext.record import Record, next_version, now_ms
 from sessions_ext.redis_store import Outcome
-from sessions_ext.vault import ATTEMPTS, NoCopy, ask, bury_in_redis, copied, heal, tell_redis
+from sessions_ext.vault import (
+    ATTEMPTS,
+    NoCopy,
+    ask,
+    bury_in_redis,
+    copied,
+    heal,
+    rely_on_redis,
+    tell_redis,
+)
 
 
 @dataclass(frozen=True)
@@ -143,8 +152,10 @@ def delete(digest: str, *, expires_at: int = 0, was_alive: bool = False) -> None
         in_copy = False
     if in_redis is None:  # it may have come to be trusted before this was noted in the journal
         in_redis = bury_in_redis(digest, forget_at)
-    if in_redis is None and not in_copy:
-        metrics.UNAVAILABLE.inc()
-        raise SessionsUnavailable
+    if not in_copy:
+        if in_redis is None:
+            metrics.UNAVAILABLE.inc()
+            raise SessionsUnavailable
+        rely_on_redis()
     if heir and (was_alive or in_redis):
         delete(heir, expires_at=expires_at, was_alive=True)

@@ -21,6 +21,9 @@ from sessions_ext import metrics
 from sessions_ext.conf import conf
 from sessions_ext.record import Record, now_ms, number
 
+CONFIRM_WITHIN: Final = 400
+"""Milliseconds for a replica to confirm. The furthest regions are 100 ms apart."""
+
 _LUA: Final = Path(__file__).parent / "lua"
 
 
@@ -65,9 +68,26 @@ def beat_key(process: str) -> str:
     return f"{conf.prefix}s:beat:{process}"
 
 
+def confirmation_key() -> str:
+    """Written for nothing but to wait until a replica has it (`is_replicated`)."""
+    return f"{conf.prefix}s:confirm"
+
+
 def counts_key() -> str:
     """Hash: what all processes have counted (sessions_ext.metrics), for the operators' check."""
     return f"{conf.prefix}s:counts"
+
+
+def is_replicated(client: Redis) -> bool:
+    """Whether a replica has all that this primary has acknowledged until now.
+
+    Replication keeps the order, so a write of this connection stands for everybody's before it.
+    """
+    pipeline = client.pipeline(transaction=False)
+    pipeline.set(confirmation_key(), "1", ex=60)
+    pipeline.wait(1, CONFIRM_WITHIN)
+    _, replicas = pipeline.execute()
+    return bool(replicas)
 
 
 def read(client: Redis, digest: str) -> Record | None:

@@ -98,6 +98,7 @@ def _consult_copy(client: Redis, digest: str, record: Record | None) -> Record |
     except NoCopy:
         if record is None:
             _confirm_absence(client, digest)
+        rely_on_redis()
         there = None
     if isinstance(there, Tombstone):
         redis_store.bury(client, [digest], forget_at=there.forget_at)
@@ -148,6 +149,24 @@ def _load_anyway(digest: str) -> Record:
         raise SessionsUnavailable
     metrics.LOADED["primary"].inc()
     return record
+
+
+def rely_on_redis() -> None:
+    """The copy cannot be asked. Is that DynamoDB's trouble, or is this region cut off from all?
+
+    A primary that is cut off takes writes for some seconds more, which are lost when it comes back
+    and finds another in its place; and the others have newer ones. So a replica must follow it.
+    Without replicas, or without copies, there is nothing to tell it by.
+    """
+    if conf.dynamodb() is None or conf.replica() is None:
+        return
+    try:
+        if redis_store.is_replicated(conf.redis()):
+            return
+    except RedisError as error:
+        redis_gate.close(error)
+    metrics.UNAVAILABLE.inc()
+    raise SessionsUnavailable
 
 
 # --- Save --------------------------------------------------------------------------------------
@@ -236,6 +255,7 @@ def copied(digest: str, saved: Record, *, base: int = 0) -> Record:
     except NoCopy:
         if conf.dynamodb() is not None:
             metrics.UNCOPIED.inc()
+        rely_on_redis()
         return saved
     except Gone:  # deleted past Redis
         bury_in_redis(digest, now_ms() + conf.age * 1000)

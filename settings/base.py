@@ -94,7 +94,7 @@ MIDDLEWARE = [
     "shop.middleware.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "shop.middleware.AuthenticationMiddleware",
     "sessions_ext.tokens.token_middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -176,6 +176,8 @@ _libpq = {
 _statement_timeout = env_int("DATABASE_STATEMENT_TIMEOUT", 8)
 # Seconds until the client stops waiting, also for a COMMIT that no standby confirms.
 DATABASE_ANSWER_TIMEOUT = _statement_timeout and _statement_timeout + 2
+# Seconds for a page of the catalogue from one server; then another one is asked.
+_BROWSING_LIMIT = 3
 _timeouts = (
     f"-c statement_timeout={_statement_timeout}s -c lock_timeout=4s"
     " -c idle_in_transaction_session_timeout=15s"
@@ -183,10 +185,10 @@ _timeouts = (
 _pool = {
     "min_size": env_int("DATABASE_POOL_MIN", 0),
     "max_size": env_int("DATABASE_POOL_MAX", 8),
-    "timeout": 2.5,
+    "timeout": 2.5,  # regions.postgres.writer has its own
     "max_idle": 120,
     "max_lifetime": 1800,
-    "reconnect_timeout": 1,
+    "reconnect_timeout": 0.25,
     "num_workers": 1,
 }
 DATABASES = {
@@ -208,9 +210,12 @@ DATABASES = {
         "OPTIONS": _libpq
         | {
             "target_session_attrs": "any",
-            "options": f"{_timeouts} -c default_transaction_read_only=on",
+            # Of two settings of one name the later holds.
+            "options": f"{_timeouts} -c default_transaction_read_only=on"
+            f" -c statement_timeout={_BROWSING_LIMIT}s",
             "pool": _pool,
         },
+        "ANSWER_TIMEOUT": _BROWSING_LIMIT,
         "TEST": {"MIRROR": "default"},
     },
 }

@@ -3,10 +3,21 @@
 import json
 from collections.abc import Callable
 
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, load_backend
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.middleware import (
+    AuthenticationMiddleware as DjangoAuthenticationMiddleware,
+)
+from django.contrib.auth.middleware import get_user
+from django.contrib.auth.models import AnonymousUser
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.middleware.locale import LocaleMiddleware as DjangoLocaleMiddleware
 from django.utils import translation
+from django.utils.crypto import constant_time_compare
+from django.utils.functional import SimpleLazyObject
 
+from regions.routing import outlives_writer, without_writer
 from sessions_ext.errors import SessionsUnavailable
 from shop.preferences import chosen_language
 
@@ -32,6 +43,37 @@ class LocaleMiddleware(DjangoLocaleMiddleware):
         if chosen:
             translation.activate(chosen)
             request.LANGUAGE_CODE = chosen
+
+
+class AuthenticationMiddleware(DjangoAuthenticationMiddleware):
+    """Django's, but while no server takes writes a standby says who is signed in.
+
+    They can look at the shop then, too: every page says on top whether somebody is.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        request.user = SimpleLazyObject(lambda: _signed_in(request))  # type: ignore[assignment]  # lazy
+
+
+@outlives_writer
+def _signed_in(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
+    if without_writer() and SESSION_KEY in request.session:
+        return _as_a_standby_knows(request)
+    return get_user(request)
+
+
+def _as_a_standby_knows(request: HttpRequest) -> AbstractBaseUser:
+    """Raises OperationalError where Django would end the session: the standby may not know yet of
+    the account, or of its latest password."""
+    session = request.session
+    backend = load_backend(session[BACKEND_SESSION_KEY])
+    user: AbstractBaseUser | None = backend.get_user(session[SESSION_KEY])
+    if user is not None:
+        hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+        if any(constant_time_compare(session.get(HASH_SESSION_KEY, ""), one) for one in hashes):
+            return user
+    raise OperationalError("no standby knows who this is, and no server takes writes")
 
 
 def session_version(

@@ -38,10 +38,10 @@ examples:
       --fault-command 'ssh db1 systemctl kill -s KILL postgresql' \\
       --heal-command 'ssh db1 systemctl start postgresql'
 
-An operation of a shopper is a success when it ends well within its patience: 2 s for a page or
-for a session, 5 s for a cart or an order. What changes something is sent once more, at once and
-with the same key, when nobody says what became of it. Unavailable is the time from the beginning
-of the first failure to the first success after which none fails for a second.
+An operation of a shopper is a success when it ends well within 2 s: a page, a look at a
+session, a cart, an order. What changes something is sent once more within them, at once and with
+the same key, when nobody says what became of it. Unavailable is the time from the beginning of the
+first failure to the first success after which none fails for a second.
 """
 
 

@@ -21,7 +21,7 @@ def as_html(result: Result) -> str:
             "doors": list(_doors(result)),
             "counts": {outcome.value: result.count(outcome) for outcome in Outcome},
             "losses": _losses(result),
-            "patience": {kind.value: seconds for kind, seconds in PATIENCE.items()},
+            "patience": PATIENCE,
             "sustained": SUSTAINED,
             # Drawn by us; what came from elsewhere is escaped there.
             "timeline": mark_safe(draw(result)) if result.ran else "",  # noqa: S308

@@ -26,7 +26,7 @@ class Outcome(StrEnum):
     """It was sent, and nobody said what became of it."""
 
 
-PATIENCE: Final = {Kind.READING: 2.0, Kind.WRITING: 5.0, Kind.SESSIONS: 2.0}
+PATIENCE: Final = 2.0
 """Seconds within which an operation is over, its second try included, or it is no success."""
 SUSTAINED: Final = 1.0
 """Seconds without a failure after which the shop counts as available again."""

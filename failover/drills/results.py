@@ -121,7 +121,7 @@ class Result:
             "marks": [{"at": round(m.at - self.began, 3), "text": m.text} for m in self.marks],
         }
         if every_operation:
-            found["patience_seconds"] = dict(PATIENCE)
+            found["patience_seconds"] = PATIENCE
             found["sustained_seconds"] = SUSTAINED
             found["columns"] = COLUMNS
             found["log"] = [each.as_row(self.began) for each in self.operations]

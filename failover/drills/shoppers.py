@@ -71,10 +71,10 @@ class Shopper:
         headers: dict[str, str] | None = None,
     ) -> Answer:
         """One operation. What changes something is sent a second time at once if nobody said what
-        became of it; both within the patience of its kind."""
+        became of it; both within `PATIENCE`."""
         began, answer, self.tries = time.monotonic(), Answer(), 0
         most = 1 if method == "GET" else 2
-        patience = PATIENCE[kind] * self.times_as_patient
+        patience = PATIENCE * self.times_as_patient
         while self.tries < most and (left := began + patience - time.monotonic()) > 0:
             answer = self.browser.ask(method, path, left, content=content, headers=headers)
             self.tries += 1

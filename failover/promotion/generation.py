@@ -7,7 +7,7 @@ from typing import Any, Final
 import psycopg
 from django.conf import settings
 
-from regions.postgres.base import BoundedConnection
+from regions.postgres.connection import BoundedConnection
 
 LIMIT: Final = 8
 """Seconds for a statement."""

@@ -11,6 +11,7 @@ from django.db.models.functions import Least, Now
 from django.http import HttpRequest
 from django.utils import timezone
 
+from regions.routing import outlives_writer
 from shop.errors import BadQuantity, CartGone, UnknownSku
 from shop.models import Cart, CartLine, Customer, Variant
 from shop.models.cart import MAX_QUANTITY
@@ -69,6 +70,13 @@ def forget_lost_cart(request: HttpRequest) -> bool:
 def count_units(cart: Cart) -> int:
     units: int = cart.lines.aggregate(units=Sum("quantity", default=0))["units"]
     return units
+
+
+@outlives_writer
+def told_units(request: HttpRequest) -> int:
+    """Units in the shopper's cart, for those who are only told: a standby may say it."""
+    cart = find_cart(request)
+    return count_units(cart) if cart else 0
 
 
 def remember_count(request: HttpRequest, cart: Cart | None) -> int:

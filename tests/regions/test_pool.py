@@ -8,12 +8,12 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from regions.postgres.base import check_writer
+from regions.postgres.connection import BoundedConnection, check_writer
 
 
-def connect(host: str, port: int) -> psycopg.Connection[tuple[object, ...]]:
+def connect(host: str, port: int) -> BoundedConnection:
     database: dict[str, Any] = settings.DATABASES["default"]
-    return psycopg.connect(
+    return BoundedConnection.connect(
         host=host,
         port=port,
         user=database["USER"],
