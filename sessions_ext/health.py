@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -132,6 +132,8 @@ class RedisGate(Gate):
         self._beat = 0
         """That the primary had at the last look; 0 where the replica cannot be judged by it."""
         self._fresh_until = 0.0
+        self.had_replicas = False
+        """Whether a replica was ever seen to follow: then one is to be expected."""
 
     def close(self, error: Exception) -> None:
         if self._open:
@@ -190,6 +192,7 @@ class RedisGate(Gate):
         pipeline.info("server")
         pipeline.info("replication")
         _, server, replication = pipeline.execute()
+        self.had_replicas |= has_follower(replication)
         return (server["run_id"], replication.get("master_replid")), beat
 
     def _replica_has(self, beat: int) -> bool:
@@ -230,6 +233,12 @@ class RedisGate(Gate):
             dynamodb_gate.close(error)
         else:
             self._owed, self._reconciled = None, started
+
+
+def has_follower(replication: Mapping[str, Any]) -> bool:
+    """Whether a replica is up to date, and not only being filled: of the section `replication`."""
+    followers = (value for name, value in replication.items() if name.startswith("slave"))
+    return any(isinstance(one, dict) and one.get("state") == "online" for one in followers)
 
 
 def _address_of(client: Redis) -> object:

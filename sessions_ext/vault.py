@@ -156,9 +156,9 @@ def rely_on_redis() -> None:
 
     A primary that is cut off takes writes for some seconds more, which are lost when it comes back
     and finds another in its place; and the others have newer ones. So a replica must follow it.
-    Without replicas, or without copies, there is nothing to tell it by.
+    Where there never was a replica, or are no copies, there is nothing to tell it by.
     """
-    if conf.dynamodb() is None or conf.replica() is None:
+    if conf.dynamodb() is None or not redis_gate.had_replicas:
         return
     try:
         if redis_store.is_replicated(conf.redis()):

@@ -389,7 +389,14 @@ LOGGING = {
             "format": f"%(asctime)s %(levelname)s {ANYPORT_REGION} %(name)s: %(message)s",
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"outage": {"()": "shop.log.OutageInALine"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["outage"],
+        }
+    },
     "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
     # They tell of each set of credentials found, each glyph left out, each request made.
     "loggers": {name: {"level": "WARNING"} for name in ("botocore", "fontTools", "stripe")},

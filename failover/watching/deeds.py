@@ -1,5 +1,7 @@
-"""What a watcher does beside looking: promotions, in a thread of their own, so that it goes on
-looking meanwhile; and making an old writer in its own region follow the new one."""
+"""What a watcher does beside looking, in threads of their own: promotions, and making an old writer
+in its own region follow the new one.
+
+A look that waited for a host which was cut off would come too late for the leader's lease."""
 
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,12 +15,15 @@ from failover.promotion.record import Record
 from failover.promotion.steps import Step
 from failover.providers.base import Provider
 from regions.servers import ProviderError
+from storage.control import ControlUnreachable
 from storage.leases import LeasesUnreachable, LeaseTaken
 
 logger = logging.getLogger("failover.watch")
 
 AGAIN_AFTER: Final = 5.0
 """Seconds after a promotion that did not end well until it is tried again."""
+OWN_SERVER_EVERY: Final = 5.0
+"""Seconds between two questions whether this region's server is an old writer."""
 
 
 class Promoter:
@@ -60,6 +65,31 @@ class Promoter:
             logger.warning("%s is the writer now, generation %d", record.target, record.generation)
             return
         self._not_before = monotonic() + AGAIN_AFTER
+
+
+class Demoter:
+    """Looks every few seconds whether this region's server is a writer that was replaced."""
+
+    def __init__(self, region: str, provider: Provider) -> None:
+        self._region, self._provider = region, provider
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="own-server")
+        self._running: Future[None] | None = None
+        self._asked = monotonic()
+
+    def begin(self) -> None:
+        busy = self._running is not None and not self._running.done()
+        if busy or monotonic() - self._asked < OWN_SERVER_EVERY:
+            return
+        self._asked = monotonic()
+        self._running = self._pool.submit(self._demote)
+
+    def _demote(self) -> None:
+        try:
+            demote(self._region, self._provider)
+        except (ProviderError, ControlUnreachable) as error:
+            logger.info("the server of %s cannot be looked at: %s", self._region, error)
+        except Exception:
+            logger.exception("the server of %s was not looked at", self._region)
 
 
 def _say(step: Step, found: str, seconds: float) -> None:

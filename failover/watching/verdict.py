@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
-FRESH: Final = 3.0
-"""Seconds for which a view counts that sees no writer; it is written every second."""
+FRESH: Final = 5.0
+"""Seconds for which a view counts that sees no writer. It is written at every look, and one that
+waits for a host which was cut off takes more than two seconds."""
 FRESH_IF_WELL: Final = 8.0
 """And one that sees a writer, which is written every five."""
 

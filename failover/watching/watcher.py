@@ -3,7 +3,7 @@
 import logging
 import os
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
 from time import monotonic
@@ -11,7 +11,7 @@ from typing import Final
 
 from failover.promotion.record import Record, now
 from failover.providers.base import Provider
-from failover.watching.deeds import Promoter, demote
+from failover.watching.deeds import Demoter, Promoter
 from failover.watching.leadership import Leadership
 from failover.watching.probe import Probe, Sight
 from failover.watching.verdict import Policy, View, judge
@@ -27,8 +27,6 @@ EVERY: Final = 1.0
 """Seconds between two looks."""
 GRACE: Final = 10.0
 """Seconds that a watcher which never saw a writer waits before it says that there is none."""
-OWN_SERVER_EVERY: Final = 5.0
-"""Seconds between two questions whether this region's server is an old writer."""
 
 
 @dataclass
@@ -37,13 +35,13 @@ class Watcher:
     provider: Provider
     policy: Policy
     _said: str = ""
-    _own_server_asked: float = field(default_factory=monotonic)
 
     def __post_init__(self) -> None:
         self._probe = Probe()
         self._publisher = Publisher(self.region)
         self._leadership = Leadership(f"{self.region} {socket.gethostname()} {os.getpid()}")
         self._promoter = Promoter(self.region, self.provider)
+        self._demoter = Demoter(self.region, self.provider)
         self._reader: Reader | None = None
         """Of the leader; a new one knows nothing until it has seen views change."""
         self._began = monotonic()
@@ -72,7 +70,8 @@ class Watcher:
             else:
                 self._reader = None
                 self._say("follows the leader")
-            self._look_at_own_server(view)
+            if view.writer_region != self.region and not self._promoter.busy:
+                self._demoter.begin()
         except (ControlUnreachable, Conflict, LeasesUnreachable) as error:
             self._reader = None
             self._say(f"DynamoDB does not answer, so nothing is decided: {type(error).__name__}")
@@ -110,17 +109,6 @@ class Watcher:
         self._say(verdict.why)
         if verdict.promote:
             self._promoter.begin()
-
-    def _look_at_own_server(self, view: View) -> None:
-        """Only where this region does not see its own server as the writer."""
-        due = monotonic() - self._own_server_asked > OWN_SERVER_EVERY
-        if not due or view.writer_region == self.region or self._promoter.busy:
-            return
-        self._own_server_asked = monotonic()
-        try:
-            demote(self.region, self.provider)
-        except ProviderError as error:
-            self._say(f"the server of {self.region} cannot be looked at: {error}")
 
     def _say(self, what: str) -> None:
         """A line in the log for each change of mind."""

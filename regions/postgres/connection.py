@@ -89,12 +89,12 @@ def _ask(connection: BoundedConnection, question: LiteralString) -> object:
     autocommit, limit = connection.autocommit, connection.answer_limit
     connection.autocommit, connection.answer_limit = True, CHECK_LIMIT
     try:
-        return connection.execute(question).fetchone()
+        answer = connection.execute(question).fetchone()
     except NoAnswer:
         _fell_silent(host, port)
         raise
-    finally:
-        connection.autocommit, connection.answer_limit = autocommit, limit
+    connection.autocommit, connection.answer_limit = autocommit, limit
+    return answer
 
 
 def _fell_silent(host: str, port: str) -> None:

@@ -13,7 +13,7 @@ from regions.embedded import postgres, postgres_client
 from regions.embedded.ports import LOOPBACK
 from regions.embedded.probes import valkey_is_ready
 from tests.embedded.conftest import wait_nothing_left
-from tests.shopper import ADDRESS, Shopper
+from tests.shopper import ADDRESS, Shopper, forms_of, new_email
 from tests.stack import Booted, Stack, wait_until
 
 TOTE = ("dockside-tote", "DKTOTE-OAT-DAY")
@@ -122,6 +122,34 @@ def test_killed_primary_stays_dead_while_nobody_replaces_it(own_stack: Stack) ->
         30,
         f"{standby} returns by itself, now that there is a writer",
     )
+
+
+def test_who_is_signed_in_looks_at_the_shop_without_a_writer(own_stack: Stack) -> None:
+    """And is told that they are signed in, whatever region answers; then they are, as before."""
+    writer = own_stack.roles["postgres"]
+    member = Shopper(own_stack.front)
+    email = new_email()
+    page = member.get("/accounts/signup/")
+    form = next(form for form in forms_of(page.text) if "password1" in form.fields)
+    member.submit(page, form, email=email, password1="nine-lanterns-glow")
+    member.add(*TOTE)
+    for region in own_stack.regions:
+        if region != writer:
+            wait_for_copy(own_stack, region)
+
+    own_stack.kill("postgres", writer)
+    pages = [member.get("/") for _ in own_stack.regions]
+    sessions = [member.get("/api/session").json() for _ in own_stack.regions]
+    own_stack.start_process("postgres", writer)
+
+    assert [page.status_code for page in pages] == [200] * len(pages)
+    assert all("Account" in page.text and "Log in" not in page.text for page in pages)
+    assert {(told["email"], told["cart_units"]) for told in sessions} == {(email, 1)}
+    wait_until(lambda: member.get("/orders/").is_success, 30, "the shop writes again")
+    member.client.close()
+    # What dies in its first second is tried again by supervisord: the next test wants it dead.
+    name = f"postgres-{writer}"
+    wait_until(lambda: own_stack.supervisor.states()[name].state == "RUNNING", 10, "it runs")
 
 
 def test_promotion_by_hand_needs_no_configuration(marked: Stack) -> None:

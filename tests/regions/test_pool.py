@@ -1,6 +1,10 @@
-"""A pooled connection to a demoted server is not used again."""
+"""A pooled connection to a demoted server is not used again, and a silent host is asked last."""
 
-from contextlib import suppress
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from typing import Any
 
 import psycopg
@@ -8,7 +12,8 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from regions.postgres.connection import BoundedConnection, check_writer
+from regions.postgres import connection as connection_module
+from regions.postgres.connection import BoundedConnection, NoAnswer, check_alive, check_writer
 
 
 def connect(host: str, port: int) -> BoundedConnection:
@@ -74,3 +79,54 @@ def test_pool_of_the_writer_asks_for_the_role() -> None:
     pool = connections["default"].pool  # type: ignore[attr-defined]
 
     assert pool._check is check_writer
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port whose server lets everybody in and says nothing."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        yield int(server.getsockname()[1])
+
+
+def reach(*ports: int) -> tuple[int, list[int]]:
+    """The port that was reached, and which ones were asked."""
+    database: dict[str, Any] = settings.DATABASES["replica"]
+    asked = []
+
+    class Noted(BoundedConnection):
+        @classmethod
+        def _connect_gen(cls, conninfo: str = "", **kwargs: Any) -> Any:
+            asked.append(int(psycopg.conninfo.conninfo_to_dict(conninfo)["port"] or 0))
+            return super()._connect_gen(conninfo, **kwargs)
+
+    with Noted.connect(
+        host=",".join("127.0.0.1" for _ in ports),
+        port=",".join(map(str, ports)),
+        user=database["USER"],
+        password=database["PASSWORD"],
+        dbname="postgres",
+        connect_timeout=2,
+    ) as connection:
+        return connection.info.port, asked
+
+
+def test_host_that_did_not_answer_is_asked_last_for_a_while(silent: int) -> None:
+    alive = settings.DATABASE_HOSTS[0][1]
+
+    assert reach(silent, alive) == (alive, [silent, alive])
+    assert reach(silent, alive) == (alive, [alive])
+    connection_module._silent_until.clear()  # what two seconds do
+    assert reach(silent, alive) == (alive, [silent, alive])
+
+
+def test_connection_that_answers_nothing_is_not_waited_for(silent: int) -> None:
+    """Frozen between two uses: the check gives up long before the statement's own limit."""
+    with closing(connect(*settings.DATABASE_HOSTS[0])) as own:
+        pid = own.info.backend_pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(NoAnswer, match="within 1 s"):
+                check_alive(own)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert own.closed
