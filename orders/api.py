@@ -135,7 +135,7 @@ def create_order(
     would hold or cost something else is refused then, and nothing is charged unseen. Without
     totals, what this session was told last counts as seen, by `/api/cart` or by a refusal
     (`total-changed`): the order is refused once, and made when it is sent again with a new key. A
-    session that was told nothing, and a token without a session, are charged what the cart costs.
+    token whose session has ended has nowhere to remember: its client sends the totals.
     """
     _refuse_newcomer(request, key)
     with keyed(request, key, wanted) as attempt:
@@ -210,7 +210,8 @@ def _shown(request: HttpRequest, wanted: OrderIn) -> Shown:
     shown = wanted.shown()
     if shown.subtotal or shown.total:
         return shown
-    return replace(shown, subtotal=total_seen(request))
+    told = total_seen(request)
+    return replace(shown, subtotal=told, unseen=told is None)
 
 
 def _answer_with(order: Order) -> Answer:

@@ -13,6 +13,7 @@ from unfold.decorators import display
 from orders.models import OutboxMessage
 from orders.outbox import send_again
 from shop.admin.base import ModelAdmin, ReadOnly, SimpleListFilter
+from shop.outcomes import Ending, counted
 
 WAITING, DONE, DEAD = "waiting", "done", "dead"
 STATES: Final[dict[str, Promise]] = {
@@ -84,7 +85,10 @@ class OutboxMessageAdmin(ReadOnly, ModelAdmin[OutboxMessage]):
     def send_again(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> None:
         """A second click finds none that is given up."""
         chosen = OutboxMessage.objects.filter(pk__in=queryset.values("pk"))
-        count = send_again(chosen)
+        asked_for = f"send again {sorted(chosen.values_list('pk', flat=True))}"
+        with counted(Ending(), asked_for) as ending:
+            count = send_again(chosen)
+            ending.outcome = "done" if count else "replayed"
         if not count:
             self.message_user(request, _("Nothing of these is given up."), messages.WARNING)
             return

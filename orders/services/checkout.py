@@ -45,6 +45,8 @@ class Shown:
     subtotal: Money | None = None
     total: Money | None = None
     """With delivery."""
+    unseen: bool = False
+    """They saw no price at all, so that none can be charged."""
 
 
 @transaction.atomic
@@ -59,7 +61,8 @@ def place_order(
     """Turn the cart into an order. `settle` is called with it before its stock is taken.
 
     Call it inside `idempotent(...)`. Raises EmptyCart, NotForSale, OutOfStock; CartChanged and
-    TotalChanged when it would not hold or cost what was `shown`; then nothing has changed.
+    TotalChanged when it would not hold or cost what was `shown`, or nothing was; then nothing has
+    changed.
     The cart is read under its lock, so that a second tab finds it empty. The prices need none:
     what is written into the order is what was compared with what the shopper saw, and a price
     that changes while the order is written is that of the next order.
@@ -73,7 +76,8 @@ def place_order(
     priced = _price_lines(lines, details.currency)
     subtotal = sum((price * line.quantity for line, price in priced), Money(0, details.currency))
     delivery = delivery_price(details.delivery_method, subtotal)
-    if shown.subtotal not in (None, subtotal) or shown.total not in (None, subtotal + delivery):
+    as_shown = shown.subtotal in (None, subtotal) and shown.total in (None, subtotal + delivery)
+    if shown.unseen or not as_shown:
         raise TotalChanged(subtotal, subtotal + delivery)
     order = _write_order(priced, subtotal, delivery, customer, details)
     cart.lines.all().delete()

@@ -1,11 +1,12 @@
 """Stock: units on hand and their history, changed with a reason beside orders that move them."""
 
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -37,6 +38,12 @@ KEYLESS: Final = _(
     "the page anew and try again."
 )
 KINDS: Final = [(kind.value, kind.label) for kind in (Kind.ADJUSTED, Kind.RECEIVED)]
+
+
+def hold_key(key: UUID) -> None:
+    """Until the transaction ends nobody else has it. There is no row yet that could be locked."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"stock {key}"])
 
 
 class StockForm(forms.ModelForm[StockItem]):
@@ -86,8 +93,14 @@ class StockForm(forms.ModelForm[StockItem]):
 
     @cached_property
     def former(self) -> StockMovement | None:
-        """What this form moved before: the row's lock is held, so that a first click's is seen."""
-        return StockMovement.objects.filter(key=self.cleaned_data["key"]).first()
+        """What this form moved before.
+
+        A first click at this moment is waited for: it holds the item's row or, if somebody sends
+        the same key for another item, the key.
+        """
+        key = self.cleaned_data["key"]
+        hold_key(key)
+        return StockMovement.objects.filter(key=key).first()
 
     @property
     def change(self) -> int:

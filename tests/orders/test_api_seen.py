@@ -10,6 +10,7 @@ from django.test import Client
 from orders import api
 from orders.models import Order
 from shop.models import Price, Variant
+from shop.money import Money
 from shop.services.cart import SESSION_SEEN
 from tests.factories import make_product
 from tests.orders.pages import add
@@ -63,7 +64,7 @@ def test_whose_session_forgets_is_charged_another_price(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control."""
-    monkeypatch.setattr(api, "total_seen", lambda request: None)
+    monkeypatch.setattr(api, "total_seen", lambda request: Money(2800, "TWD"))
     set_price(1400)
 
     assert place(client).json()["total"] == total(2880)
@@ -96,19 +97,16 @@ def test_another_currency_is_told_before_it_is_charged(client: Client) -> None:
     assert place(client).json()["total"]["currency"] == "USD"
 
 
-def test_who_never_asked_the_api_is_charged_what_the_cart_costs(variant: Variant) -> None:
-    """As before; and what an order was told ends with it."""
+def test_who_never_asked_the_api_is_told_before_they_are_charged(variant: Variant) -> None:
+    """And what an order was told ends with it."""
     client = Client()
-    add(client, variant, 2)
-    set_price(1400)
-    first = place(client)
-    send(client, "POST", "/api/cart/items", {"sku": variant.sku, "quantity": 1})
-    second = place(client)
-    add(client, variant, 3)
+    for amount in (1290, 1400):
+        add(client, variant, 2)
+        set_price(amount)
+        refused = assert_problem(place(client), HTTPStatus.CONFLICT, "total-changed")
 
-    third = place(client)
-
-    assert [each.json()["total"]["amount"] for each in (first, second, third)] == [2880, 1480, 4200]
+        assert refused["cart_total"] == total(2 * amount)
+        assert place(client).json()["total"] == total(2 * amount + 80)
 
 
 def test_who_sends_a_total_is_asked_about_no_other(client: Client) -> None:

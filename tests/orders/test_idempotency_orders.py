@@ -26,6 +26,13 @@ pytestmark = pytest.mark.django_db(databases=["default", "replica"])
 PASSWORD = "harbour-light"
 
 
+@pytest.fixture
+def shopper(shopper: Client) -> Client:
+    """Who has seen what the cart costs, also by the API."""
+    cart_of(shopper)
+    return shopper
+
+
 def place(client: Client, key: str, **changes: Any) -> Any:
     return send(client, "POST", "/api/orders", WANTED | changes, **{"Idempotency-Key": key})
 
@@ -346,6 +353,7 @@ def test_without_its_name_in_the_session_the_retry_is_a_second_order(
     del session[SESSION_OWNER]
     session.save()
     log_in_with_a_cart(shopper, variant)
+    cart_of(shopper)
     again = place(shopper, key)
 
     assert again.status_code == HTTPStatus.CREATED

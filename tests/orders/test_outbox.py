@@ -18,6 +18,7 @@ from orders import outbox
 from orders.models import OutboxMessage
 from orders.outbox import TRIES, Undeliverable, delete_done, enqueue, pause, relay, send_again
 from orders.tasks import relay_now, relay_outbox
+from tests.orders.outcomes import Outcomes
 from tests.staff import boss, clerk, client_of
 
 pytestmark = pytest.mark.django_db
@@ -341,8 +342,10 @@ def test_staff_send_again_what_was_given_up(done: list[str]) -> None:
     relay()
     other = OutboxMessage.objects.get(key="b1")
 
+    counts = Outcomes()
     assert press_send_again(client, dead, other) == ["1 is sent again."]
     assert press_send_again(client, dead, other) == ["Nothing of these is given up."]
+    assert counts.since() == {"done": 1, "replayed": 1}
     relay()
     assert done == ["b1", "a1"]
 

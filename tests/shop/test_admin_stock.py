@@ -1,14 +1,17 @@
 """Stock and categories in the admin."""
 
 import threading
+from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
 
+from shop.admin import stock
 from shop.admin.base import ModelAdmin
 from shop.admin.stock import StockItemAdmin
 from shop.models import StockItem
@@ -192,9 +195,52 @@ def test_without_the_lock_two_clicks_both_find_their_key_free(
         save(*given)
 
     monkeypatch.setattr(StockItemAdmin, "get_object", ModelAdmin.get_object)
+    monkeypatch.setattr(stock, "hold_key", lambda key: None)
     monkeypatch.setattr(StockItemAdmin, "_save", save_together)
 
     assert take_most_twice_at_once(item, clients) == {"done": 1, "failed": 1}
+
+
+def send_one_key_for_two_items(clients: list[Client]) -> tuple[list[Any], list[StockItem]]:
+    items = [make_product(stock=10).variants.get().stock for _ in clients]
+    key = str(uuid4())
+
+    def click(client: Client, item: StockItem) -> Any:
+        return save_stock(client, item, typed=3, shown=10, key=key)
+
+    pairs = zip(clients, items, strict=True)
+    return at_once(*(partial(click, client, item) for client, item in pairs)), items
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_key_for_two_items_at_the_same_moment_moves_one(clients: list[Client]) -> None:
+    answers, items = send_one_key_for_two_items(clients)
+
+    assert sorted(answer.status_code for answer in answers) == [200, 302]
+    refused = next(answer for answer in answers if answer.status_code == 200)
+    assert "Nothing was changed now. Open the page anew" in refused.text
+    assert sorted(units(item) for item in items) == [(3, 0), (10, 0)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_unless_the_key_is_held_one_of_the_two_is_an_error(
+    clients: list[Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control."""
+    both = threading.Barrier(2, timeout=20)
+    save = StockItemAdmin._save
+
+    def save_together(*given: Any) -> None:
+        both.wait()
+        save(*given)
+
+    monkeypatch.setattr(stock, "hold_key", lambda key: None)
+    monkeypatch.setattr(StockItemAdmin, "_save", save_together)
+
+    answers, _ = send_one_key_for_two_items(clients)
+
+    # Django's test client hears of the errors of all clients.
+    assert any(isinstance(answer, IntegrityError) for answer in answers), answers
 
 
 def test_stock_below_what_orders_hold_is_a_form_error(client: Client) -> None:

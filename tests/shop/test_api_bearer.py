@@ -171,6 +171,10 @@ def test_order_by_token_is_the_customers() -> None:
     }
     key = {"Idempotency-Key": "6f1c1a52-8f1e-4d52-9b0e-3a1d1c0f7a11"}
 
+    unseen = {"Idempotency-Key": "0d6e2a4c-3f1b-4c58-8a77-51c2b9f0e9d4"}
+    refused = send(client, "POST", "/api/orders", content, **headers, **unseen)
+    told = assert_problem(refused, HTTPStatus.CONFLICT, "total-changed")
+    content |= {"expected_total": told["total"]}  # nowhere else would it be remembered
     placed = send(client, "POST", "/api/orders", content, **headers, **key)
     again = send(client, "POST", "/api/orders", content, **headers, **key)
 
