@@ -106,8 +106,6 @@ def check_everything(
         for probe in make()
         if probe.check.id in needed and (not deep or (probe.deep and probe.check.deep))
     ]
-    for probe in probes:
-        probe.prepare()
     running = [Running(probe, limit) for probe in probes]
     findings = [one.result() for one in running]
     for conclusion in registered_conclusions:

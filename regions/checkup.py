@@ -115,8 +115,6 @@ class Probe:
     advice: str = ""
     deep: bool = True
     """The same as the check's, for this one question."""
-    prepare: Callable[[], None] = lambda: None
-    """Called before any question is asked, while the process has no threads for them yet."""
 
 
 @dataclass(frozen=True)

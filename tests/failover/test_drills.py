@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from regions.embedded import cgroups
 from tests.failover.drilling import hold, start
 from tests.stack import Booted, Stack, wait_until
 
-NOT_RUN = 4
+NOT_KNOWN, NOT_RUN, INTERRUPTED = 3, 4, 130
 WITH_CUT = "partition"
 
 
@@ -44,6 +45,52 @@ def test_nothing_is_lost(watched_stack: Stack, scenario: str) -> None:
     assert held.account["acknowledged"] > 0
     assert held.account["sessions"] == 5
     assert "s3://anyport-backups-" in held.told
+
+
+def test_commands_of_an_operator_break_and_mend(watched_stack: Stack, tmp_path: Path) -> None:
+    """As against a stack that this one knows by its address only."""
+    region = watched_stack.regions.keys() - {watched_stack.roles["postgres"]}
+    pid = watched_stack.pid("web", region.pop())
+    mended = tmp_path / "mended"
+
+    held = hold(
+        watched_stack,
+        *("instance-loss", "--url", watched_stack.front),
+        *("--fault-command", f"kill -9 {pid}", "--heal-command", f"touch '{mended}'"),
+    )
+
+    assert held.code == 0, held.told
+    assert held.report["told"] == f"`kill -9 {pid}` was run"
+    assert set(held.report["unavailable_seconds"]) == {"front"}
+    assert held.account["problems"] == []
+    assert held.account["acknowledged"] > 0
+    assert mended.exists()
+
+
+def test_command_that_fails_is_no_fault(watched_stack: Stack) -> None:
+    held = hold(
+        watched_stack,
+        *("instance-loss", "--url", watched_stack.front, "--fault-command", "echo oh; false"),
+    )
+
+    assert (held.code, held.report["state"]) == (NOT_KNOWN, "broken")
+    assert "oh" in held.report["told"]
+
+
+def test_interrupted_drill_mends_what_it_broke(watched_stack: Stack) -> None:
+    process = start(watched_stack, "manage.py", "failover", "drill", "dynamodb-loss", "--busy")
+
+    def aws_runs() -> bool:
+        return any(each["name"] == "aws" for each in watched_stack.description["processes"])
+
+    wait_until(lambda: not aws_runs(), 120, "it is killed")
+
+    process.send_signal(signal.SIGINT)
+    output, told = process.communicate(timeout=120)
+
+    assert process.returncode == INTERRUPTED, told
+    assert "Traceback" not in output + told
+    assert aws_runs()
 
 
 @pytest.mark.skipif(not can_cut(), reason="needs root, cgroup2 and nft; CI has them")

@@ -133,6 +133,44 @@ steps.FIRST_FOLLOWER = steps.ALL_FOLLOWERS = 1.0
     assert promises.lost() == promises.acknowledged != set()
 
 
+def test_a_loss_is_accepted_by_name_and_told(own_stack: Stack) -> None:
+    """Two of three regions are away, the one that is left lacks the last orders: an operator says
+    that this shop goes on without them. Those who have them follow it, and have them no more."""
+    old, (behind, fresh) = own_stack.roles["postgres"], standbys(own_stack)
+    promises = Promises.of(own_stack)
+    promises.make(2)
+    wait_until(lambda: _count(own_stack, behind) == 2, 20, f"{behind} has them")
+    own_stack.stop_process("postgres", behind)
+    promises.make(5)
+    own_stack.kill("postgres", old)
+    own_stack.kill("postgres", fresh)
+    own_stack.start_process("postgres", behind)
+
+    refused = promote(own_stack, behind, "--keep-redis")
+    assert refused.returncode == REFUSED
+    assert f"{fresh} cannot be asked, and may have acknowledged orders" in refused.stderr
+    assert "--allow-data-loss" in refused.stderr
+    assert not writers(own_stack)
+
+    answer = promote(own_stack, behind, "--keep-redis", "--allow-data-loss")
+    told = answer.stdout + answer.stderr
+    assert "the last transaction it has was committed" in told
+    assert writers(own_stack) == {behind}
+    assert _count(own_stack, behind) == 2
+    for region in (old, fresh):
+        own_stack.start_process("postgres", region)
+    promoted(own_stack, behind, "--keep-redis")  # finished, if nobody could follow until now
+    wait_followed(own_stack, behind)
+    assert [_count(own_stack, region) for region in own_stack.regions] == [2, 2, 2]
+
+
+def _count(stack: Stack, region: str) -> int:
+    with stack.pg_admin(region) as server:
+        row = server.execute("SELECT count(*) FROM promises").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def _forget_log(stack: Stack, *regions: str) -> None:
     """Let them remove the log that a standby which is away will ask for."""
     for region in regions:
