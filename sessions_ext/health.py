@@ -57,6 +57,7 @@ class Gate:
         self._lock = threading.Lock()
         self._open = self._tried = self._trusted_at_first
         self._probing = False
+        self._closed_at = time.monotonic()
 
     def is_open(self) -> bool:
         """Whether to use the store. The first caller of all tries it, if it must be tried."""
@@ -69,11 +70,17 @@ class Gate:
         self._try_in_background()
         return False
 
+    @property
+    def closed_for(self) -> float:
+        """Seconds; 0 while it is open."""
+        return 0.0 if self._open else time.monotonic() - self._closed_at
+
     def close(self, error: Exception) -> None:
         """The store did not answer, or must not be trusted before its probe has passed."""
         with self._lock:
             was_open, self._open, self._tried = self._open, False, True
         if was_open:
+            self._closed_at = time.monotonic()
             logger.warning("%s is not used for sessions from now on: %r", self.name, error)
         self._try_in_background()
 

@@ -16,7 +16,7 @@ from sessions_ext import dynamodb_store, metrics, redis_store
 from sessions_ext.conf import conf
 from sessions_ext.dynamodb_store import Tombstone
 from sessions_ext.errors import Gone, SessionsUnavailable, Taken
-from sessions_ext.health import DYNAMODB_AWAY, dynamodb_gate, redis_gate
+from sessions_ext.health import DYNAMODB_AWAY, Gate, dynamodb_gate, redis_gate
 from sessions_ext.reconcile import complete
 from sessions_ext.record import Record, next_version, now_ms
 from sessions_ext.redis_store import Outcome
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 ATTEMPTS: Final = 8
 """Of a save that finds Redis without the session, or of a rename that others overtake."""
+
+HOPE: Final = 30.0
+"""Seconds that a store has to be away before an older session than the browser has seen is shown:
+it may have the newer one, and mostly answers again at once."""
 
 
 class NoCopy(Exception):
@@ -98,6 +102,8 @@ def _consult_copy(client: Redis, digest: str, record: Record | None) -> Record |
     except NoCopy:
         if record is None:
             _confirm_absence(client, digest)
+        elif conf.dynamodb() is not None:
+            _hope_for(dynamodb_gate)
         rely_on_redis()
         there = None
     if isinstance(there, Tombstone):
@@ -122,6 +128,13 @@ def _confirm_absence(client: Redis, digest: str) -> None:
         raise SessionsUnavailable
 
 
+def _hope_for(other: Gate) -> None:
+    """This store has an older session than the browser has seen: the other one has the newer."""
+    if other.closed_for < HOPE:
+        metrics.UNAVAILABLE.inc()
+        raise SessionsUnavailable
+
+
 def _load_copy(digest: str, known: int) -> Record | None:
     try:
         there = ask(dynamodb_store.read, digest)
@@ -134,6 +147,7 @@ def _load_copy(digest: str, known: int) -> Record | None:
         return _load_anyway(digest)
     metrics.LOADED["dynamodb"].inc()
     if there.version < known:
+        _hope_for(redis_gate)
         metrics.STALE.inc()
     return there
 

@@ -13,7 +13,7 @@ from sessions_ext.conf import conf
 from sessions_ext.engine import SessionStore
 from sessions_ext.errors import SessionsUnavailable
 from sessions_ext.health import has_follower, redis_gate
-from tests.sessions_ext.outage import dynamodb_gone, forget_clients
+from tests.sessions_ext.outage import dynamodb_gone, forget_clients, redis_gone
 from tests.sessions_ext.stores import again, away, change, redis_loses_what_follows, stored
 from tests.stack import wait_until
 from tests.valkey import Valkey, as_primary, running
@@ -97,19 +97,45 @@ def test_control_unguarded_it_is_acknowledged(
         replica.thaw()
 
 
-def test_older_copy_than_the_browser_has_seen_is_not_shown(replica: Valkey) -> None:
+def test_older_session_than_the_browser_has_seen_is_hoped_for(
+    replica: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DynamoDB, which has the newer one, mostly answers again at once; after a while it counts."""
     session = stored(cart="c-1")
     with redis_loses_what_follows():
         change(session, currency="JPY")
 
+    def seen_again() -> object:
+        return again(session, known=session.version).get("currency")
+
     with away(dynamodb_gone):
         wait_until(redis_gate.is_open, 20, "Redis is trusted")
-        assert again(session, known=session.version).get("currency") is None  # nobody is newer
+        with pytest.raises(SessionsUnavailable):
+            seen_again()
+
+        monkeypatch.setattr(vault, "HOPE", 0.0)  # what half a minute does
+        assert seen_again() is None
         replica.freeze()
-        redis_gate.had_replicas = True
+        redis_gate.had_replicas = True  # as in a process that has served before
+        with pytest.raises(SessionsUnavailable):
+            seen_again()
+        replica.thaw()
+    assert seen_again() == "JPY"
+
+
+def test_older_copy_in_dynamodb_is_hoped_for_as_well(
+    replica: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = stored(cart="c-1")
+    with away(dynamodb_gone):
+        wait_until(redis_gate.is_open, 20, "Redis is trusted")
+        change(session, currency="JPY")
+
+    with away(redis_gone):
         with pytest.raises(SessionsUnavailable):
             again(session, known=session.version).get("currency")
-        replica.thaw()
+        monkeypatch.setattr(vault, "HOPE", 0.0)
+        assert again(session, known=session.version).get("currency") is None
 
 
 def test_redis_that_never_had_a_replica_serves_alone(tmp_path: Path) -> None:
