@@ -26,6 +26,7 @@ from tests.stack import Stack, wait_until
 
 @pytest.fixture
 def shoppers(shop: Stack) -> Shoppers:
+    wait_for_primary(shop)  # else both stores are lost, and nobody is served
     return Shoppers(shop)
 
 

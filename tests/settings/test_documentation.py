@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def read_by_settings() -> set[str]:
     text = "".join(
         (ROOT / "settings" / f"{name}.py").read_text()
-        for name in ("accounts", "base", "payments", "production")
+        for name in ("accounts", "base", "databases", "payments", "production")
     )
     return set(re.findall(r"env_[a-z]+\(\s*\"([A-Z0-9_]+)\"", text))
 
