@@ -135,7 +135,7 @@ steps.FIRST_FOLLOWER = steps.ALL_FOLLOWERS = 1.0
 
 def test_a_loss_is_accepted_by_name_and_told(own_stack: Stack) -> None:
     """Two of three regions are away, the one that is left lacks the last orders: an operator says
-    that this shop goes on without them. Those who have them follow it, and have them no more."""
+    that this shop goes on without them."""
     old, (behind, fresh) = own_stack.roles["postgres"], standbys(own_stack)
     promises = Promises.of(own_stack)
     promises.make(2)
@@ -148,7 +148,7 @@ def test_a_loss_is_accepted_by_name_and_told(own_stack: Stack) -> None:
 
     refused = promote(own_stack, behind, "--keep-redis")
     assert refused.returncode == REFUSED
-    assert f"{fresh} cannot be asked, and may have acknowledged orders" in refused.stderr
+    assert "cannot be asked, and may have acknowledged orders" in refused.stderr
     assert "--allow-data-loss" in refused.stderr
     assert not writers(own_stack)
 
@@ -157,8 +157,8 @@ def test_a_loss_is_accepted_by_name_and_told(own_stack: Stack) -> None:
     assert "the last transaction it has was committed" in told
     assert writers(own_stack) == {behind}
     assert _count(own_stack, behind) == 2
-    for region in (old, fresh):
-        own_stack.start_process("postgres", region)
+    own_stack.start_process("postgres", old)
+    _copy_anew(own_stack, fresh)  # it is ahead of the writer that it has to follow
     promoted(own_stack, behind, "--keep-redis")  # finished, if nobody could follow until now
     wait_followed(own_stack, behind)
     assert [_count(own_stack, region) for region in own_stack.regions] == [2, 2, 2]
