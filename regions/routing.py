@@ -52,13 +52,13 @@ def outlives_writer[**P, R](ask: Callable[P, R]) -> Callable[P, R]:
     """Decorator: when no server takes writes, `ask` is called again and reads a standby.
 
     For who is signed in, and for the operators' page that tells what is wrong. It changes nothing
-    in the database, and leaves nothing to be read later. Nobody waits for a writer that is known
-    to be missing.
+    in the database, and leaves nothing to be read later. A writer that is known to be missing is
+    tried once a second, and not waited for.
     """
 
     @wraps(ask)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not writer.line.missing:
+        if writer.line.is_worth_asking():
             waits_not = writer.dispensable.set(True)
             try:
                 return ask(*args, **kwargs)

@@ -22,6 +22,8 @@ PATIENCE: Final = 2.5
 LOOK: Final = 0.25
 """Seconds after which whoever waits looks whether they still should."""
 PLACES: Final = 2
+ASKED_EVERY: Final = 1.0
+"""Seconds after which somebody who could ask a standby tries a writer that is missing once more."""
 dispensable: Final[ContextVar[bool]] = ContextVar("writer_dispensable", default=False)
 """Set where a standby is asked instead: nobody there waits for a writer that is missing."""
 
@@ -37,6 +39,16 @@ class Line:
         self.missing = False
         """The last try to connect found no server that takes writes."""
         self._places = Semaphore(PLACES)
+        self._asked_again_at = 0.0
+
+    def is_worth_asking(self) -> bool:
+        """For whoever can do without: always, or now and then while it is missing. Otherwise a
+        process that is asked for nothing else would never find out that it is back."""
+        now = time.monotonic()
+        if self.missing and now < self._asked_again_at:
+            return False
+        self._asked_again_at = now + ASKED_EVERY
+        return True
 
     def wait[T](self, take: Callable[[], T], idle: Callable[[], int]) -> T:
         """What `take` returns, which raises PoolTimeout after `LOOK` seconds.
@@ -47,13 +59,14 @@ class Line:
         gives_up_at = time.monotonic() + PATIENCE
         with self._place() as has_place:
             while True:
-                if self.missing and not idle() and (dispensable.get() or not has_place()):
+                is_lost = self.missing and not idle()
+                if is_lost and not dispensable.get() and not has_place():
                     _turned_away.inc()
                     raise OperationalError("no server takes writes now, and others wait for one")
                 try:
                     taken = take()
                 except PoolTimeout:
-                    if time.monotonic() > gives_up_at:
+                    if time.monotonic() > gives_up_at or (self.missing and dispensable.get()):
                         raise
                 else:
                     self.missing = False

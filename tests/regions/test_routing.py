@@ -3,6 +3,7 @@ import pytest
 from django.db import OperationalError, connections
 
 from regions.postgres import writer
+from regions.postgres.writer import Line
 from regions.routing import ReplicaRouter, outlives_writer, reads_replica, replica_reads
 from shop.models import Cart, Product
 
@@ -86,14 +87,21 @@ def test_standby_is_asked_when_the_writer_cannot_be() -> None:
         _who_is_asked()
 
 
-def test_writer_that_is_known_to_be_missing_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writer_that_is_known_to_be_missing_is_tried_once_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked = []
 
     def note() -> None:
         asked.append(router.db_for_read(Cart))
 
+    line = Line()
+    monkeypatch.setattr(writer, "line", line)
     outlives_writer(note)()
-    monkeypatch.setattr(writer.line, "missing", True)
+    line.missing = True
+    outlives_writer(note)()
+    monkeypatch.setattr(line, "_asked_again_at", 0.0)  # what a second does
+    outlives_writer(note)()
     outlives_writer(note)()
 
-    assert asked == ["default", "replica"]
+    assert asked == ["default", "replica", "default", "replica"]

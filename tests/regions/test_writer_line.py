@@ -106,12 +106,24 @@ def test_who_can_do_without_it_does_not_wait() -> None:
     line, taps = missing(), Taps()
     token = writer.dispensable.set(True)
     try:
-        with pytest.raises(OperationalError, match="others wait"):
+        with pytest.raises(PoolTimeout):
             line.wait(taps.take, lambda: 0)
     finally:
         writer.dispensable.reset(token)
 
-    assert taps.asked == 0
+    assert taps.asked == 1
+
+
+def test_who_can_do_without_it_tries_a_missing_one_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = missing()
+    assert [line.is_worth_asking() for _ in range(3)] == [True, False, False]
+
+    monkeypatch.setattr(writer, "ASKED_EVERY", 0.0)
+    line = missing()
+    assert [line.is_worth_asking() for _ in range(3)] == [True, True, True]
+    assert all(Line().is_worth_asking() for _ in range(3))
 
 
 def test_a_place_is_given_back() -> None:

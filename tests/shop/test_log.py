@@ -2,7 +2,6 @@
 
 import io
 import logging
-import logging.config
 from collections.abc import Iterator
 
 import pytest
