@@ -33,6 +33,12 @@ OWN_STACK = (
 )
 """Files that share the stack `own_stack`; the last but one ends it, and the last one starts another
 beside the session's, with watchers."""
+SESSIONS_STACK = (
+    "faults/test_sessions_redis.py",
+    "faults/test_sessions_dynamodb.py",
+    "faults/test_sessions_replica.py",
+)
+"""Files that share the stack `shop`."""
 KEPT = {"django_content_type", "auth_permission", "django_site", "django_migrations"}
 """Tables that the migrations have filled."""
 LONGEST_FIRST = (
@@ -40,7 +46,7 @@ LONGEST_FIRST = (
     *OWN_STACK,
     "embedded/test_lifecycle.py",
     "concurrency/test_crash_boundaries.py",
-    "faults/test_sessions_redis.py",
+    *SESSIONS_STACK,
     "concurrency/test_stock_race.py",
     "embedded/test_front.py",
     "test_bad_input.py",
@@ -83,7 +89,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
 class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # untyped
     def _split_scope(self, nodeid: str) -> str:
         path = _file_of(nodeid)
-        return OWN_STACK[0] if path in OWN_STACK else path
+        return next((shared[0] for shared in (OWN_STACK, SESSIONS_STACK) if path in shared), path)
 
 
 @pytest.fixture(scope="session")

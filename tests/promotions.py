@@ -98,7 +98,7 @@ def generations(stack: Stack) -> list[tuple[int, str]]:
 def wait_followed(stack: Stack, writer: str) -> None:
     others = {*stack.regions} - {writer}
     wait_until(
-        lambda: postgres_client.streaming(stack.plan, writer) == others,
+        lambda: replication.followers(stack.plan, writer) == others,
         60,
         f"{sorted(others)} follow {writer}",
     )

@@ -14,7 +14,7 @@ import psutil
 import psycopg
 import redis
 
-from regions.embedded import claim, postgres_client
+from regions.embedded import claim, postgres_client, replication
 from regions.embedded.plan import REPOSITORY, Plan, read_json
 from regions.embedded.ports import FREE_RANGE, LOOPBACK, RANGE_VARIABLE, accepts
 from regions.embedded.probes import valkey_is_ready
@@ -212,9 +212,9 @@ class Stack:
         if len(self.description["processes"]) < size or len(self.roles) < 2:
             return False
         writer = self.roles["postgres"]
-        return postgres_client.streaming(self.plan, writer) >= {*self.plan.regions} - {
-            writer
-        } and all(valkey_is_ready(self.plan, region) for region in self.plan.regions)
+        return replication.followers(self.plan, writer) >= {*self.plan.regions} - {writer} and all(
+            valkey_is_ready(self.plan, region) for region in self.plan.regions
+        )
 
     # --- Stores ------------------------------------------------------------------------------
 

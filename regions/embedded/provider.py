@@ -46,13 +46,7 @@ class EmbeddedProvider:
         return LOOPBACK, self._plan.port("postgres", region)
 
     def followers(self, writer: str) -> set[str]:
-        """On the writer's own timeline: one that is ahead of it streams the old one in vain."""
-        timeline = postgres.node(self._plan, writer).timeline()
-        return {
-            region
-            for region in postgres_client.streaming(self._plan, writer)
-            if replication.received_timeline(self._plan, region) == timeline
-        }
+        return replication.followers(self._plan, writer)
 
     def redis_primary(self) -> str | None:
         return valkey_client.primary(self._plan)

@@ -15,7 +15,7 @@ import psycopg
 
 from regions.embedded import postgres
 from regions.embedded.plan import Plan
-from regions.embedded.postgres_client import connect_admin
+from regions.embedded.postgres_client import connect_admin, streaming
 from regions.embedded.processes import wait_until
 from regions.servers import Overtaken, ProviderError, Server
 
@@ -120,6 +120,17 @@ def received_timeline(plan: Plan, region: str) -> int | None:
     except psycopg.Error:
         return None
     return row[0] if row else None
+
+
+def followers(plan: Plan, writer: str) -> set[str]:
+    """The regions whose standbys stream the writer's own timeline.
+
+    One that is ahead of it streams the end of the old timeline, in vain, again and again.
+    """
+    timeline = postgres.node(plan, writer).timeline()
+    return {
+        region for region in streaming(plan, writer) if received_timeline(plan, region) == timeline
+    }
 
 
 def release(plan: Plan, region: str) -> None:

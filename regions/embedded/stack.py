@@ -8,7 +8,16 @@ from functools import partial
 
 from django.core.management import get_commands
 
-from regions.embedded import cgroups, front, partition, postgres, postgres_client, rejoin, valkey
+from regions.embedded import (
+    cgroups,
+    front,
+    partition,
+    postgres,
+    postgres_client,
+    rejoin,
+    replication,
+    valkey,
+)
 from regions.embedded.plan import Plan, write_atomically
 from regions.embedded.probes import readiness
 from regions.embedded.processes import Identity, kill_tree, wait_until
@@ -169,11 +178,11 @@ class Stack:
         wanted = {part.region for part in standbys}
 
         def everybody() -> bool:
-            return wanted <= postgres_client.streaming(self.plan, writer)
+            return wanted <= replication.followers(self.plan, writer)
 
         if wait_until(everybody, _STREAM_TIMEOUT, stopping=self._ending, interval=0.1):
             return
-        streaming = postgres_client.streaming(self.plan, writer)
+        streaming = replication.followers(self.plan, writer)
         for part in standbys:
             if part.region not in streaming:
                 self._screen.note(f"{_title(part)} cannot follow {writer}: it is copied anew")

@@ -9,6 +9,7 @@ from regions.embedded.plan import Plan, write_atomically
 from regions.embedded.ports import LOOPBACK
 from regions.embedded.processes import Identity, is_alive
 from regions.embedded.screen import Screen
+from regions.embedded.strays import Strays
 from regions.embedded.supervise import Program, State, Supervisor
 
 _RECHECK = 5.0  # seconds between questions to supervisord while every known pid lives
@@ -30,6 +31,7 @@ class Watch:
         self._asked = 0.0
         self._retry_at: dict[str, float] = {}
         self._roles: dict[str, str] = {}
+        self._strays = Strays(plan)
         self._written = ""
         self._supervisord = 0
 
@@ -54,6 +56,15 @@ class Watch:
                 self._screen.warn(f"{store}: {region} is the primary now")
         self._roles |= roles
         self._write()
+        if self._plan.replicated:
+            self._stop_strays()
+
+    def _stop_strays(self) -> None:
+        pids = {region: self._pids.get(f"postgres-{region}", 0) for region in self._plan.regions}
+        for region in self._strays.stop(pids):
+            self._screen.warn(
+                f"postgres {region} is ahead of the writer: it is stopped, and rewound"
+            )
 
     def _compare(self, states: dict[str, State]) -> None:
         for part in self._parts:

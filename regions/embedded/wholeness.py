@@ -7,7 +7,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from regions.embedded import postgres, postgres_client, valkey
+from regions.embedded import postgres, postgres_client, replication, valkey
 from regions.embedded.plan import Plan, read_json
 from regions.embedded.ports import LOOPBACK, accepts
 from regions.embedded.probes import answers_ok, valkey_is_ready
@@ -51,9 +51,9 @@ def _storage(plan: Plan) -> Iterator[str]:
         return
     writer = postgres.elect(plan)
     others = {region for region in plan.regions if writer is None or region != writer.region}
-    following = postgres_client.streaming(plan, writer.region) if writer else set()
+    following = replication.followers(plan, writer.region) if writer else set()
     for region in sorted(others - following):
-        yield f"postgres of {region} does not stream"
+        yield f"postgres of {region} does not follow"
     primary = valkey.primary_region(plan)
     for region in plan.regions:
         if problem := _sentinel_misses(plan, region, primary):

@@ -10,7 +10,10 @@ from uuid import uuid4
 import boto3
 import pytest
 from botocore.config import Config
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.table import Table
 
+from regions.embedded import aws
 from tests.stack import Stack
 
 if TYPE_CHECKING:
@@ -144,3 +147,77 @@ def test_simultaneous_conditional_puts_have_one_winner(dynamodb: "DynamoDBClient
         won = list(pool.map(claim, range(100)))
 
     assert [sum(won[slot : slot + 20]) for slot in range(0, 100, 20)] == [1, 1, 1, 1, 1]
+
+
+def test_a_partition_is_read_in_order_and_in_pages(dynamodb: "DynamoDBClient") -> None:
+    """Other partitions lie around it, and numbers are no texts."""
+    table = f"{TABLE}-parts"
+    dynamodb.create_table(
+        TableName=table,
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "N"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for pk in "bac":
+        for sk in (10, 9, 1, 100):
+            dynamodb.put_item(TableName=table, Item={"pk": {"S": pk}, "sk": {"N": str(sk)}})
+
+    def query(pk: str, **how: Any) -> list[str]:
+        pages = dynamodb.get_paginator("query").paginate(
+            TableName=table,
+            KeyConditionExpression="pk = :pk AND sk > :one",
+            ExpressionAttributeValues={":pk": {"S": pk}, ":one": {"N": "1"}},
+            PaginationConfig={"PageSize": 2},
+            **how,
+        )
+        return [item["sk"]["N"] for page in pages for item in page["Items"]]
+
+    scanned = dynamodb.get_paginator("scan").paginate(
+        TableName=table, PaginationConfig={"PageSize": 5}
+    )
+    everything = [(i["pk"]["S"], i["sk"]["N"]) for page in scanned for i in page["Items"]]
+    assert query("a") == ["9", "10", "100"]
+    assert query("a", ScanIndexForward=False) == ["100", "10", "9"]
+    assert query("nowhere") == []
+    assert everything == [(pk, sk) for pk in "abc" for sk in ("1", "9", "10", "100")]
+
+
+@pytest.mark.parametrize("quick", [True, False], ids=["guarded", "control"])
+def test_a_query_costs_no_more_where_many_others_have_sessions(
+    monkeypatch: pytest.MonkeyPatch, quick: bool
+) -> None:
+    """Counted in keys that moto looks at, not in seconds."""
+    for name in ("query", "all_items"):
+        monkeypatch.setattr(Table, name, getattr(Table, name))  # put back afterwards
+    if quick:
+        aws.quicken()
+    table = Table(  # type: ignore[abstract]  # moto makes them so, too
+        "sessions",
+        account_id="1",
+        region="us-east-1",
+        schema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        attr=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+    )
+    for number in range(100):
+        table.put_item({"pk": {"S": f"{number:03}"}, "sk": {"S": "session"}})
+    looks: list[DynamoType] = []
+
+    def look(key: DynamoType) -> Any:
+        looks.append(key)
+        return key.value
+
+    monkeypatch.setattr(DynamoType, "cast_value", property(look))
+
+    found, _, _ = table.query(DynamoType({"S": "050"}), None, [], 10, None, True, None)  # type: ignore[arg-type]  # moto means "or None"
+
+    assert [item.hash_key.value for item in found] == ["050"]
+    assert (len(looks) < 20) is quick

@@ -1,5 +1,6 @@
 """Writers die, others take over, the dead return as followers; no configuration changes."""
 
+import signal
 import time
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ import pytest
 import redis
 from redis.sentinel import Sentinel
 
-from regions.embedded import postgres, postgres_client
+from regions.embedded import postgres, replication
 from regions.embedded.ports import LOOPBACK
 from regions.embedded.probes import valkey_is_ready
 from tests.embedded.conftest import wait_nothing_left
@@ -63,7 +64,7 @@ def test_valkey_primary_is_replaced_and_returns_as_replica(
     own_stack.wait_restarted("valkey", old, pid)
     wait_until(lambda: valkey_is_ready(own_stack.plan, old), 20, f"{old} has its copy")
     new = wait_until(
-        lambda: (found := own_stack.roles.get("valkey")) != old and found, 10, "roles follow"
+        lambda: (found := own_stack.roles.get("valkey")) != old and found, 30, "roles follow"
     )
     with own_stack.valkey(old) as client:
         assert client.info("replication")["role"] == "slave"
@@ -88,7 +89,7 @@ def test_killed_standby_returns_by_itself(own_stack: Stack) -> None:
 
     assert own_stack.roles["postgres"] == writer
     wait_until(
-        lambda: standby in postgres_client.streaming(own_stack.plan, writer),
+        lambda: standby in replication.followers(own_stack.plan, writer),
         20,
         f"{standby} follows {writer}",
     )
@@ -118,7 +119,7 @@ def test_killed_primary_stays_dead_while_nobody_replaces_it(own_stack: Stack) ->
 
     assert seen == {"EXITED"}
     wait_until(
-        lambda: standby in postgres_client.streaming(own_stack.plan, writer),
+        lambda: standby in replication.followers(own_stack.plan, writer),
         30,
         f"{standby} returns by itself, now that there is a writer",
     )
@@ -214,6 +215,42 @@ def test_primary_that_went_its_own_way_is_rewound(marked: Stack) -> None:
 
     wait_for_marks(own_stack, new, ["before", "later"])  # it never had what was lost
     wait_for_marks(own_stack, old, ["before", "later"])  # it gave up what was lost
+
+
+def test_standby_that_is_ahead_of_a_writer_promoted_by_hand_is_rewound(
+    marked: Stack, own_booted: Booted
+) -> None:
+    """The control: for as long as nobody looks, it neither ends nor follows."""
+    own_stack = marked
+    old = own_stack.roles["postgres"]
+    new, ahead = (region for region in own_stack.regions if region != old)
+    own_stack.stop_process("postgres", new)
+    with own_stack.writer() as connection:
+        connection.execute("INSERT INTO marks VALUES ('lost')")  # confirmed by the other one
+    own_stack.kill("postgres", old)
+    own_stack.start_process("postgres", new)
+    wait_for_marks(own_stack, ahead, ["before", "lost"])
+    log = own_stack.log("postgres", ahead)
+    began = log.stat().st_size
+
+    own_booted.process.send_signal(signal.SIGSTOP)
+    try:
+        with own_stack.pg_admin(new) as connection:
+            assert connection.execute("SELECT pg_promote()").fetchone() == (True,)
+            connection.execute("INSERT INTO marks VALUES ('later')")
+        wait_until(
+            lambda: log.read_bytes()[began:].count(b"forked off current database system") > 5,
+            30,
+            f"{ahead} asks for the end of the old timeline again and again",
+        )
+        unseen = marks(own_stack, ahead), replication.followers(own_stack.plan, new)
+    finally:
+        own_booted.process.send_signal(signal.SIGCONT)
+
+    assert unseen == (["before", "lost"], set())
+    wait_for_marks(own_stack, ahead, ["before", "later"])
+    wait_for_marks(own_stack, old, ["before", "later"])
+    assert f"postgres {ahead} is ahead of the writer" in own_booted.output
 
 
 def test_interrupted_rejoin_is_no_second_writer(marked: Stack) -> None:

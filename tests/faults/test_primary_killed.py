@@ -14,7 +14,7 @@ import httpx
 import psutil
 import psycopg
 
-from regions.embedded import postgres_client
+from regions.embedded import replication
 from tests.guests import Guest, must_ask_again
 from tests.ledger import allocations, last_movement, ledger, stocked
 from tests.promotions import promoted
@@ -249,7 +249,7 @@ def furthest(stack: Stack, regions: Iterable[str]) -> str:
 def wait_whole(stack: Stack, writer: str) -> None:
     others = {region for region in stack.regions if region != writer}
     wait_until(
-        lambda: postgres_client.streaming(stack.plan, writer) == others,
+        lambda: replication.followers(stack.plan, writer) == others,
         WAIT,
         f"{sorted(others)} follow {writer}",
     )

@@ -1,5 +1,6 @@
 """`manage.py failover promote`: killed at every step, lied to, and refused."""
 
+import json
 from collections.abc import Callable
 from threading import Timer
 
@@ -7,7 +8,7 @@ import psycopg
 import pytest
 
 from failover.promotion.steps import STEPS
-from regions.embedded import postgres, replication
+from regions.embedded import replication
 from regions.servers import Overtaken
 from tests.promotions import (
     DIES_AT,
@@ -16,6 +17,7 @@ from tests.promotions import (
     REFUSED,
     Promises,
     attempt_of,
+    failover,
     generations,
     own_connection,
     promote,
@@ -41,10 +43,15 @@ def test_promotion_goes_on_after_a_kill_at_every_step(own_stack: Stack) -> None:
     for step in STEPS:
         died = promote(own_stack, target, patch=DIES_AT.format(step=step.name))
         assert died.returncode == KILLED, died.stderr
+    status = json.loads(failover(own_stack, "status", "--json").stdout)
     record = promoted(own_stack, target)
 
     wait_followed(own_stack, target)
     assert writers(own_stack) == {target}
+    assert (
+        f"A promotion of {target.title()} is under way, at step {STEPS[-1].name}.",
+        f"If it does not go on by itself: manage.py failover promote {target}",
+    ) in {(note["what"], note["advice"]) for note in status["attention"]}
     assert (record["target"], record["from"], record["done"][0]) == (target, old, "fence")
     assert generations(own_stack)[len(before) :] == [(record["generation"], target)]
     promises.make(5)
@@ -126,9 +133,8 @@ steps.FIRST_FOLLOWER = steps.ALL_FOLLOWERS = 1.0
     assert writers(own_stack) == {behind}
     with own_stack.pg_admin(behind) as server:
         kept = server.execute("SELECT count(*) FROM promises").fetchone()
-    _copy_anew(own_stack, fresh)  # it is ahead of the writer that it has to follow
     promoted(own_stack, behind, "--keep-redis")
-    wait_followed(own_stack, behind)
+    wait_followed(own_stack, behind)  # also the one that was ahead of it
     assert kept == (0,)
     assert promises.lost() == promises.acknowledged != set()
 
@@ -158,7 +164,7 @@ def test_a_loss_is_accepted_by_name_and_told(own_stack: Stack) -> None:
     assert writers(own_stack) == {behind}
     assert _count(own_stack, behind) == 2
     own_stack.start_process("postgres", old)
-    _copy_anew(own_stack, fresh)  # it is ahead of the writer that it has to follow
+    own_stack.start_process("postgres", fresh)
     promoted(own_stack, behind, "--keep-redis")  # finished, if nobody could follow until now
     wait_followed(own_stack, behind)
     assert [_count(own_stack, region) for region in own_stack.regions] == [2, 2, 2]
@@ -188,12 +194,6 @@ def _forget_log(stack: Stack, *regions: str) -> None:
             server.execute("CHECKPOINT")
             server.execute("ALTER SYSTEM RESET wal_keep_size")
             server.execute("SELECT pg_reload_conf()")
-
-
-def _copy_anew(stack: Stack, region: str) -> None:
-    stack.stop_process("postgres", region)
-    postgres.discard_data(postgres.node(stack.plan, region))
-    stack.start_process("postgres", region)
 
 
 @pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "control"])

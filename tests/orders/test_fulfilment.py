@@ -1,13 +1,12 @@
 """Parcels: what leaves, what stays open, and that a second click sends nothing."""
 
 import threading
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.core import mail
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError
 
 from orders.errors import NoUnits, TooManyUnits, WrongStatus
 from orders.idempotency import KeyReused
@@ -211,18 +210,7 @@ def unlocked(monkeypatch: pytest.MonkeyPatch, together: int) -> None:
 def click(order: Order, times: int) -> list[Any]:
     units, key = {line_ids(order)[0]: 1}, uuid4()
     copies = [Order.objects.get(pk=order.pk) for _ in range(times)]
-
-    def press(copy: Order) -> Shipment:
-        """Once more when the shop says that it is busy: on a busy machine the last of them waits
-        for the order's row longer than a request may, and is told 503."""
-        while True:
-            try:
-                return ship(order=copy, units=units, key=key)
-            except OperationalError as error:
-                if "lock timeout" not in str(error):
-                    raise
-
-    return at_once(*(partial(press, copy) for copy in copies))
+    return at_once(*(lambda copy=copy: ship(order=copy, units=units, key=key) for copy in copies))
 
 
 @LIVE

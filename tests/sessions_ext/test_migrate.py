@@ -233,7 +233,8 @@ def test_a_run_that_is_killed_is_resumed(
         counts = json.loads(out)
         assert second.returncode == 0
         assert counts["copied"] + counts["already there"] == PLENTY
-        assert counts["already there"] >= done  # what was on its way arrived after the kill
+        # The one that was on its way may be half there, and is copied again.
+        assert counts["already there"] >= done - 1
         assert {here(row.session_key, DB)[SESSION_KEY] for row in rows} == {
             str(n) for n in range(PLENTY)
         }
