@@ -39,7 +39,7 @@ def _add_arguments(parser: CommandParser) -> None:
         help="that each check may take: 2; more where links are slow",
     )
     parser.add_argument("--list", action="store_true", help="list the checks' ids and end")
-    parser.add_argument("--region", help="only what belongs to this region")
+    parser.add_argument("--region", help="only this region, and what fails for all")
     parser.add_argument(
         "--only", metavar="ID[,ID…]", help="only these checks: whole ids, or what they begin with"
     )
@@ -59,7 +59,7 @@ def _run(options: Options, out: TextIO) -> int:
     findings = check_everything(only=only, limit=options["limit"])
     findings += _untold(words, findings)
     if region:
-        findings = [finding for finding in findings if finding.region == region]
+        findings = [finding for finding in findings if _concerns(finding, region)]
     if not findings:
         raise CommandError(f"None of these checks belongs to {region}: leave --region out.")
     if options["json"]:
@@ -67,6 +67,12 @@ def _run(options: Options, out: TextIO) -> int:
     else:
         show(findings, out)
     return EXIT_CODES[overall(findings)]
+
+
+def _concerns(finding: Finding, region: str) -> bool:
+    """Nobody is served in this region either, where nobody is served at all."""
+    of_all = not finding.region and finding.state is State.FAILING
+    return of_all or finding.region == region
 
 
 def _words(text: str) -> list[str]:

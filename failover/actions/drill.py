@@ -95,19 +95,24 @@ def _run(options: Options, out: TextIO) -> int:
     scenarios = _chosen(options["scenario"], faults)
     progress = Progress(sys.stderr if options["json"] else out)
     results: list[Result] = []
+    interrupted = False
     try:
         for number in range(1, options["repeat"] + 1):
             for name, scenario in scenarios.items():
                 title = f"{name} {number} of {options['repeat']}"
                 results.append(_drill(title, name, scenario, faults, course, progress))
     except KeyboardInterrupt:
+        interrupted = True
+    finally:  # whatever ends it, nothing that was measured is left out
         _report(results, options, out)
-        return 130
-    _report(results, options, out)
-    return _exit_code(results)
+    return 130 if interrupted else exit_code(results)
 
 
 def _faults(options: Options) -> Faults:
+    if options["url"] and not options["fault_command"]:
+        raise CommandError(
+            "--url shops at another stack: say what breaks it, --fault-command", returncode=2
+        )
     try:
         if options["fault_command"]:
             return CommandFaults(options["fault_command"], options["heal_command"])
@@ -147,12 +152,12 @@ def _report(results: list[Result], options: Options, out: TextIO) -> None:
             file.write(as_markdown(results))
     if options["json"]:
         found = [result.as_json() for result in results]
-        out.write(json.dumps({"exit_code": _exit_code(results), "drills": found}, indent=1) + "\n")
+        out.write(json.dumps({"exit_code": exit_code(results), "drills": found}, indent=1) + "\n")
     else:
         show_summary(results, out)
 
 
-def _exit_code(results: list[Result]) -> int:
+def exit_code(results: list[Result]) -> int:
     states = {result.state for result in results}
     bad = [state for state in (State.MISSED, State.BROKEN) if state in states]
     if bad:

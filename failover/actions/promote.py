@@ -17,6 +17,7 @@ from failover.promotion.steps import Step
 from failover.providers import provider
 from failover.providers.base import Provider
 from regions.servers import ProviderError
+from storage.control import ControlUnreachable
 from storage.leases import LeasesUnreachable, LeaseTaken
 
 _EPILOG = """\
@@ -59,7 +60,7 @@ def _run(options: Options, out: TextIO) -> int:
         return _promote(request, environment, options, out)
     except Refused as error:
         raise CommandError(f"Refused. {error}", returncode=1) from error
-    except (ProviderError, LeasesUnreachable) as error:
+    except (ProviderError, LeasesUnreachable, ControlUnreachable) as error:
         raise CommandError(f"Nothing was done: {error}", returncode=1) from error
     except LeaseTaken as error:
         raise CommandError(

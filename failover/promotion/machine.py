@@ -163,7 +163,11 @@ def _perform(run: Run, say: Say) -> None:
         try:
             found = step.do(run)
         except Refused as error:
-            _undo(run, str(error))
+            if problem := _undo(run, str(error)):
+                raise Unfinished(
+                    f"Refused. {error} But {record.old}, which was stopped for it, does not come "
+                    f"back: {problem}. Nobody takes writes."
+                ) from error
             raise
         except Overtaken:
             raise
@@ -179,18 +183,19 @@ def _perform(run: Run, say: Say) -> None:
     ledger.save()
 
 
-def _undo(run: Run, why: str) -> None:
-    """Nobody was promoted: what was fenced goes back to work."""
+def _undo(run: Run, why: str) -> str:
+    """Nobody was promoted: what was fenced goes back to work. Why it does not; mostly empty."""
     record, provider = run.record, run.provider
-    problems = []
+    problem = ""
     if record.planned and record.old and record.stopped:
         try:
             provider.restart(record.old)
         except ProviderError as error:
-            problems.append(str(error))
+            problem = str(error)
     for region in record.detached:
         with suppress(ProviderError):  # it said so when it was asked for the last time
             provider.release(region)
     record.step, record.finished = "", records.now()
-    record.problem = "; ".join([why, *problems])
+    record.problem = f"{why}; {problem}" if problem else why
     run.ledger.save()
+    return problem

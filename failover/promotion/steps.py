@@ -59,9 +59,10 @@ def _fence(run: Run) -> str:
         record.detached = [region for region in servers if region != record.old]
         return "the environment does it while it promotes"
     if record.old:
-        if record.planned and servers[record.old].takes_writes:
+        target = record.wanted or _any_follower(servers)
+        if target and record.planned and servers[record.old].takes_writes:
             with suppress(ProviderError):  # it only makes the rest shorter
-                provider.prepare(record.old, record.wanted or _any_follower(servers))
+                provider.prepare(record.old, target)
         run.lease.check()
         fence = provider.fence(record.old, gently=servers[record.old].answers)
         record.stopped, record.end = fence.stopped, fence.end
@@ -72,8 +73,8 @@ def _fence(run: Run) -> str:
     return "; ".join(said + problems)
 
 
-def _any_follower(servers: dict[str, Server]) -> str:
-    return next(region for region, server in servers.items() if server.follows)
+def _any_follower(servers: dict[str, Server]) -> str | None:
+    return next((region for region, server in servers.items() if server.follows), None)
 
 
 def _detach(run: Run, server: Server) -> None:
@@ -116,7 +117,7 @@ def _choose(run: Run) -> str:
         fence=record.fence,
         detached=record.detached,
         wanted=record.wanted,
-        allow_data_loss=record.allow_data_loss,
+        allow_data_loss=record.allow_data_loss and not record.planned,
         confirmed=provider.confirmed_by_standby,
     )
     if choice.source:

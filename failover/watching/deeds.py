@@ -40,11 +40,12 @@ class Promoter:
         return self._running is not None and not self._running.done()
 
     def begin(self, unfinished: Record | None = None) -> None:
-        """Promote whoever is furthest, or take up what somebody left."""
+        """Promote whoever is furthest, or take up what somebody left: with the region that they
+        chose, as long as it answers."""
         if self.busy or monotonic() < self._not_before:
             return
         request = Request(
-            unfinished.wanted if unfinished else None,
+            None,
             by=f"watch in {self._region}",
             allow_data_loss=False,
             redis=unfinished.redis if unfinished else False,

@@ -18,7 +18,7 @@ from failover.watching.verdict import Policy, View, judge
 from failover.watching.views import Publisher, Reader
 from regions.regions import all_regions
 from regions.servers import ProviderError
-from storage.control import Conflict, ControlUnreachable, Document
+from storage.control import Conflict, ControlUnreachable
 from storage.leases import LeasesUnreachable
 
 logger = logging.getLogger("failover.watch")
@@ -105,7 +105,7 @@ class Watcher:
             self._say(f"the promotion to {record.target or 'the furthest'} is not finished")
             self._promoter.begin(record)
             return
-        verdict = judge(views, self.policy, _since(promotion))
+        verdict = judge(views, self.policy, since_promoted(record))
         self._say(verdict.why)
         if verdict.promote:
             self._promoter.begin()
@@ -117,9 +117,11 @@ class Watcher:
             self._said = what
 
 
-def _since(promotion: Document) -> float | None:
-    """Seconds since a promotion ended, by the clocks of two regions: only for patience."""
-    finished = promotion.data.get("finished")
-    if not finished:
+def since_promoted(record: Record | None) -> float | None:
+    """Seconds since a server was promoted, by the clocks of two regions: only for patience.
+
+    None where that never was: one that was refused has promoted nobody, and is tried again.
+    """
+    if record is None or not record.finished or "promote" not in record.done:
         return None
-    return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(finished)).total_seconds())
+    return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(record.finished)).total_seconds())

@@ -348,8 +348,9 @@ def test_everything_frozen_at_once_is_bounded(frozen: str) -> None:
     assert seconds < 2 * start + 3  # 5 s where Python and Django take 2; a busy machine more
 
 
-def test_missing_writer_is_said_with_what_to_do(frozen: str) -> None:
-    code, output, _ = run("check", "--only", "postgres.writer", DATABASE_HOSTS=frozen)
+@pytest.mark.parametrize("region", [[], ["--region", "tokyo"]], ids=["all", "of a region"])
+def test_missing_writer_is_said_with_what_to_do(frozen: str, region: list[str]) -> None:
+    code, output, _ = run("check", "--only", "postgres.writer", *region, DATABASE_HOSTS=frozen)
 
     assert code == 2
     assert "no server takes writes" in output

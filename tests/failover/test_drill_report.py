@@ -1,11 +1,14 @@
 """What a drill makes of the operations that it saw: outages, verdict, tables, picture, page."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 import pytest
+from django.core.management import CommandError, call_command
 
+from failover.actions.drill import exit_code
 from failover.drills import all_scenarios
 from failover.drills.account import Account
 from failover.drills.html import as_html
@@ -14,21 +17,6 @@ from failover.drills.outages import Outage, find_outages, unavailable
 from failover.drills.results import Mark, Result, State, percentile
 from failover.drills.tables import as_markdown
 from failover.drills.timeline import draw
-
-SCENARIOS = {
-    "database-loss",
-    "drain",
-    "dynamodb-loss",
-    "freeze",
-    "instance-loss",
-    "partition",
-    "redis-flush",
-    "redis-primary-loss",
-    "region-loss",
-    "rolling-restart",
-    "switchover",
-    "writer-region-loss",
-}
 
 
 def operation(
@@ -56,8 +44,52 @@ def result(*operations: Operation, account: Account | None = None, **targets: fl
     return made
 
 
-def test_scenarios_are_found_by_their_files() -> None:
-    assert set(all_scenarios()) == SCENARIOS
+def test_scenarios_promise_what_is_promised_to_shoppers() -> None:
+    """Seconds without reading, writing and sessions; nothing is promised where none stand."""
+    promised = {
+        name: tuple(
+            scenario.targets.get(kind) for kind in (Kind.READING, Kind.WRITING, Kind.SESSIONS)
+        )
+        for name, scenario in all_scenarios().items()
+    }
+
+    assert promised == {
+        "database-loss": (2, 15, None),
+        "drain": (0, 0, 0),
+        "dynamodb-loss": (0, 0, 0),
+        "freeze": (None, None, None),
+        "instance-loss": (0, 0, 0),
+        "partition": (None, None, None),
+        "redis-flush": (0, None, 5),
+        "redis-primary-loss": (0, None, 5),
+        "region-loss": (2, 2, 2),
+        "rolling-restart": (0, 0, 0),
+        "switchover": (None, 5, None),
+        "writer-region-loss": (2, 15, None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("states", "code"),
+    [
+        ([State.PASSED], 0),
+        ([State.PASSED, State.NOT_RUN], 0),
+        ([State.NOT_RUN], 4),
+        ([State.PASSED, State.MISSED, State.BROKEN], 1),
+        ([State.BROKEN, State.PASSED], 3),
+    ],
+)
+def test_exit_code_is_of_the_worst(states: list[State], code: int) -> None:
+    made = [replace(result(), state=state) for state in states]
+
+    assert exit_code(made) == code
+
+
+def test_another_stack_is_not_shopped_at_while_this_one_is_broken() -> None:
+    with pytest.raises(CommandError, match="--fault-command") as refused:
+        call_command("failover", "drill", "instance-loss", "--url", "https://shop.example")
+
+    assert refused.value.returncode == 2
 
 
 def test_outage_reaches_from_the_first_failures_begin_to_the_next_success() -> None:

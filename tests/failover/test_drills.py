@@ -35,6 +35,11 @@ def can_cut() -> bool:
     return cgroups.mount() is not None and shutil.which("nft") is not None
 
 
+cuts = pytest.mark.skipif(
+    not can_cut() and not os.environ.get("CI"), reason="needs root, cgroup2 and nft; CI has them"
+)
+
+
 @pytest.mark.parametrize("scenario", [name for name in all_scenarios() if name != WITH_CUT])
 def test_nothing_is_lost(watched_stack: Stack, scenario: str) -> None:
     held = hold(watched_stack, scenario)
@@ -93,7 +98,7 @@ def test_interrupted_drill_mends_what_it_broke(watched_stack: Stack) -> None:
     assert aws_runs()
 
 
-@pytest.mark.skipif(not can_cut(), reason="needs root, cgroup2 and nft; CI has them")
+@cuts
 def test_nothing_is_lost_in_a_region_that_is_cut_off(watched_stack: Stack) -> None:
     old = watched_stack.roles["postgres"]
 
@@ -106,7 +111,7 @@ def test_nothing_is_lost_in_a_region_that_is_cut_off(watched_stack: Stack) -> No
     assert tables() == ""
 
 
-@pytest.mark.skipif(not can_cut(), reason="needs root, cgroup2 and nft; CI has them")
+@cuts
 def test_a_killed_drill_is_healed(watched_stack: Stack) -> None:
     """SIGKILL: nobody is left to mend anything but the child that waits for that."""
     process = start(watched_stack, "manage.py", "failover", "drill", WITH_CUT, "--busy")

@@ -34,6 +34,18 @@ EmbeddedProvider.servers = lambda p: servers(p) | {{"{old}": Server("{old}", ans
 EmbeddedProvider.fence = lambda p, writer, **how: Fence(False, detail="it is cut off")
 """
 
+CHOOSES_NOBODY = """
+from failover.promotion.errors import Refused
+def choose(*given, **more):
+    raise Refused("Nobody is left.")
+steps.choose = choose
+"""
+STAYS_AWAY = """
+def restart(provider, writer):
+    raise ProviderError("no disk")
+EmbeddedProvider.restart = restart
+"""
+
 
 def test_promotion_goes_on_after_a_kill_at_every_step(own_stack: Stack) -> None:
     old, target = own_stack.roles["postgres"], standbys(own_stack)[0]
@@ -137,6 +149,24 @@ steps.FIRST_FOLLOWER = steps.ALL_FOLLOWERS = 1.0
     wait_followed(own_stack, behind)  # also the one that was ahead of it
     assert kept == (0,)
     assert promises.lost() == promises.acknowledged != set()
+
+
+def test_a_move_that_is_refused_half_way_is_undone_or_told(own_stack: Stack) -> None:
+    old, target = own_stack.roles["postgres"], standbys(own_stack)[0]
+
+    refused = promote(own_stack, target, "--keep-redis", patch=CHOOSES_NOBODY)
+    back = writers(own_stack)
+    left = promote(own_stack, target, "--keep-redis", patch=CHOOSES_NOBODY + STAYS_AWAY)
+    away = writers(own_stack)
+    own_stack.start_process("postgres", old)
+
+    assert (back, away) == ({old}, set())
+    assert refused.stderr.endswith("Refused. Nobody is left.\n")
+    assert f"{old}, which was stopped for it, does not come back: no disk" in left.stderr
+    assert left.stderr.endswith(
+        "Not finished: type the same command again, it goes on from there.\n"
+    )
+    wait_followed(own_stack, old)
 
 
 def test_a_loss_is_accepted_by_name_and_told(own_stack: Stack) -> None:
