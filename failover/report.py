@@ -105,8 +105,7 @@ def _table(findings: Iterable[Finding]) -> Table:
 
 def _show_problems(console: Console, problems: Sequence[Finding]) -> None:
     """Each check once, and what only follows from another one's problem in one line."""
-    causes = {problem.check.id for problem in problems}
-    following = [found for found in problems if causes.intersection(found.check.after)]
+    following = [found for found in problems if any(_causes(other, found) for other in problems)]
     told = [found for found in problems if found not in following]
     together = {
         found.check.id: [other for other in told if other.check is found.check] for found in told
@@ -125,6 +124,12 @@ def _show_problems(console: Console, problems: Sequence[Finding]) -> None:
         console.print()
         ids = ", ".join(dict.fromkeys(found.check.id for found in following))
         console.print(Text(f"These should end with the above: {ids}."), soft_wrap=True)
+
+
+def _causes(one: Finding, other: Finding) -> bool:
+    """What one region's instances do says nothing of another's."""
+    own = one.check.id.startswith("region.") and one.region and other.region
+    return one.check.id in other.check.after and (not own or one.region == other.region)
 
 
 def _show_each(console: Console, label: str, words: Iterable[str]) -> None:

@@ -46,7 +46,7 @@ def _add_arguments(parser: CommandParser) -> None:
 
 
 def _run(options: Options, out: TextIO) -> int:
-    if options["pause"] or options["resume"]:
+    if options["pause"] is not None or options["resume"]:
         return _switch(options["pause"], out)
     try:
         environment = provider()
@@ -61,12 +61,12 @@ def _run(options: Options, out: TextIO) -> int:
 
 
 def _switch(why: str | None, out: TextIO) -> int:
-    data = {"paused": bool(why), "by": getpass.getuser(), "why": why or "", "since": now()}
+    data = {"paused": why is not None, "by": getpass.getuser(), "why": why or "", "since": now()}
     try:
         control.change(WATCH, lambda _: data)
     except (control.ControlUnreachable, control.Conflict) as error:
         raise CommandError(f"DynamoDB did not answer: {error}", returncode=1) from error
-    if why:
+    if why is not None:
         out.write("Paused: nothing is promoted unattended until `failover watch --resume`.\n")
     else:
         out.write("Resumed: the watchers act again.\n")

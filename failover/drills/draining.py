@@ -24,11 +24,15 @@ def take_out(region: str) -> None:
 
 def let_in(region: str) -> None:
     """Returns when its ready answers 200. Raises FaultFailed."""
+    _undrain(region)
+    _wait(region, ready=True)
+
+
+def _undrain(region: str) -> None:
     try:
         undrain(region)
     except (ControlUnreachable, Conflict) as error:
         raise FaultFailed(f"{region} is still drained: `failover undrain {region}`") from error
-    _wait(region, ready=True)
 
 
 def _wait(region: str, *, ready: bool) -> None:
@@ -54,4 +58,4 @@ def let_in_what_a_drill_left() -> None:
     except ControlUnreachable as error:
         raise FaultFailed(f"nobody can say which regions are drained: {error}") from error
     for region in left:
-        let_in(region)
+        _undrain(region)  # whether it obeys is seen when everything is whole: it may be down

@@ -21,6 +21,7 @@ from failover.promotion.errors import Refused, Unfinished
 from failover.promotion.record import Ledger, Record
 from failover.promotion.steps import STEPS, Run, Step
 from failover.providers.base import Provider
+from regions.regions import all_regions
 from regions.servers import Overtaken, ProviderError, Server
 from storage import control
 from storage.control import Conflict, ControlUnreachable
@@ -47,6 +48,7 @@ class Request:
 
 def promote(request: Request, provider: Provider, say: Say) -> Record:
     """Returns the finished record. Raises Refused, Unfinished, LeaseTaken and LeasesUnreachable."""
+    _check_name(request)
     owner = f"{settings.ANYPORT_REGION} {socket.gethostname()} {os.getpid()}"
     with hold(LEASE, owner=owner, duration=DURATION, data={"region": request.region}) as lease:
         try:
@@ -63,6 +65,13 @@ def promote(request: Request, provider: Provider, say: Say) -> Record:
         except (ControlUnreachable, Conflict) as error:
             raise Unfinished(f"Nobody knows whether DynamoDB has it: {error}") from error
     return ledger.record
+
+
+def _check_name(request: Request) -> None:
+    """Before it is written down. Raises Refused."""
+    names = [region.name for region in all_regions()]
+    if request.region is not None and request.region not in names:
+        raise Refused(f"There is no region {request.region}: {', '.join(names)}.")
 
 
 def _begin(request: Request, provider: Provider) -> Ledger:
@@ -96,9 +105,8 @@ def _resumes(record: Record, request: Request, provider: Provider) -> bool:
 
 def prepare(request: Request, provider: Provider) -> Record:
     """What would be done, judged before anything is changed. Raises Refused."""
+    _check_name(request)
     servers = provider.servers()
-    if request.region is not None and request.region not in servers:
-        raise Refused(f"There is no region {request.region}: {', '.join(servers)}.")
     old = old_writer(servers, records.writer().get("region"))
     planned = old is not None and servers[old].takes_writes
     if request.unattended:

@@ -57,7 +57,7 @@ VIEW: Final = Check(
     "region.view",
     "each region reaches the stores itself (GET /health/deep there)",
     impact="Shoppers who are served there meet slow pages or 503, and try again elsewhere.",
-    advice="If only this region sees it, the network to it is cut: manage.py failover drain it.",
+    advice="If only this region sees it, its network is cut: manage.py failover drain REGION.",
     worst=State.DEGRADED,
     rank=4,
     after=(

@@ -34,6 +34,18 @@ def test_causes_come_before_what_follows_from_them_which_is_only_named() -> None
     assert lines[-1].startswith("Shoppers are hurt")
 
 
+def test_a_region_that_is_drained_explains_no_other_region() -> None:
+    known = all_checks()
+    lines = shown(
+        known["region.drained"].problem("control", "drained by mei", region="tokyo"),
+        known["region.ready"].problem("http://a", "503: drained", region="tokyo"),
+        known["region.ready"].problem("http://b", "refused", region="singapore"),
+    )
+
+    assert "   singapore (http://b): refused" in lines
+    assert "   tokyo (http://a): 503: drained" not in lines
+
+
 def test_a_check_is_never_worse_than_it_may_be() -> None:
     found = all_checks()["postgres.role"].problem("a:1", "gone", state=State.FAILING)
 

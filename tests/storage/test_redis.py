@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,13 @@ def test_an_answer_that_does_not_come_is_waited_for_once(valkey: Valkey) -> None
 
 def _connections_for(valkey: Valkey, ping: Callable[[], object]) -> int:
     """How many connections were made to wait again, after the first wait was in vain."""
-    ping()
+
+    def answers() -> bool:
+        with suppress(RedisError):
+            return bool(ping())
+        return False
+
+    wait_until(answers, 20, "it is asked again, after the time before")
     with valkey.client() as own:
         before = _connections(own)
         valkey.freeze()
