@@ -127,9 +127,8 @@ def _show_problems(console: Console, problems: Sequence[Finding]) -> None:
 
 
 def _causes(one: Finding, other: Finding) -> bool:
-    """What one region's instances do says nothing of another's."""
-    own = one.check.id.startswith("region.") and one.region and other.region
-    return one.check.id in other.check.after and (not own or one.region == other.region)
+    elsewhere = one.check.local and one.region and other.region and one.region != other.region
+    return one.check.id in other.check.after and not elsewhere
 
 
 def _show_each(console: Console, label: str, words: Iterable[str]) -> None:

@@ -47,7 +47,7 @@ class FollowingConnection(SentinelManagedConnection):
         except ResponseError as error:
             if not str(error).startswith("UNBLOCKED"):
                 raise
-            self.disconnect()  # type: ignore[no-untyped-call]
+            self.disconnect()  # type: ignore[no-untyped-call]  # untyped there
             raise ConnectionError("the primary was demoted") from error
 
 

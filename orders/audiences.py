@@ -10,6 +10,6 @@ from realtime.audiences import Listener, audience
 def order(listener: Listener, number: str) -> str | None:
     request = HttpRequest()
     request.session = listener.session
-    request.user = listener.user  # type: ignore[assignment]
+    request.user = listener.user  # type: ignore[assignment]  # a guest or a customer
     found = find_order(request, number)
     return f"order:{found.number}" if found else None

@@ -67,7 +67,7 @@ def _exists(where: Region, key: str) -> bool:
 
 def _write_once(where: Region, key: str, order: Order) -> None:
     # Half a second and 30 MB, which only the processes that draw should pay.
-    from orders.pdf import draw_invoice  # noqa: PLC0415
+    from orders.pdf import draw_invoice  # noqa: PLC0415  # loaded only where it is needed
 
     try:
         s3(where).put_object(

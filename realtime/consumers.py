@@ -77,7 +77,7 @@ def is_ping(text: str) -> bool:
         return False
 
 
-class EventConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class EventConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # its base is untyped
     """One socket, one audience: `/ws/events/?order=AP-…&last=7`, `?staff=1`, or one's own.
 
     Closing codes: 4400 what was asked cannot be read · 4403 not for this listener · 1012 the region

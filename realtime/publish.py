@@ -46,7 +46,7 @@ def _announce(audience: str, sequence: int) -> None:
     with a connection: measured at 3.5 ms against 0.1.
     """
     layer = get_channel_layer()
-    config: dict[str, Any] = settings.CHANNEL_LAYERS["default"]["CONFIG"]  # type: ignore[assignment]
+    config: dict[str, Any] = settings.CHANNEL_LAYERS["default"]["CONFIG"]  # type: ignore[assignment]  # a setting of many shapes
     message = {"type": "event.written", "audience": audience, "sequence": sequence}
     try:
         redis_primary().publish(

@@ -40,6 +40,8 @@ class Check:
     """Ids of checks whose problems are the cause of this one's: those are told, it is named."""
     deep: bool = True
     """Verified by each region's own processes, too, for `/health/deep`."""
+    local: bool = False
+    """About a region's own instances: explains nothing of another region's."""
 
     def __post_init__(self) -> None:
         registered_checks[self.id] = self

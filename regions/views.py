@@ -36,7 +36,7 @@ def ready(request: HttpRequest) -> JsonResponse:
         answer = {"status": "not ready", "region": settings.ANYPORT_REGION, "reason": why}
         response = JsonResponse(answer, status=503)
         # Django would log it as an error, once a second for each front door that asks.
-        response._has_been_logged = True  # type: ignore[attr-defined]
+        response._has_been_logged = True  # type: ignore[attr-defined]  # Django's own mark
         return response
     return JsonResponse({"status": "ready", "region": settings.ANYPORT_REGION})
 

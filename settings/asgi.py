@@ -11,15 +11,15 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings.production")
 django_application = get_asgi_application()
 
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
-from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  # after what has to be set up first
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402  # after what has to be set up first
+from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402  # after what has to be set up first
 
-from realtime import sockets as open_sockets  # noqa: E402
-from realtime.closing import CloseAtOnce  # noqa: E402
-from realtime.routing import websocket_urlpatterns  # noqa: E402
-from sessions_ext import pulse  # noqa: E402
-from sessions_ext.bearer import BearerSockets  # noqa: E402
+from realtime import sockets as open_sockets  # noqa: E402  # after what has to be set up first
+from realtime.closing import CloseAtOnce  # noqa: E402  # after what has to be set up first
+from realtime.routing import websocket_urlpatterns  # noqa: E402  # after what has to be set up first
+from sessions_ext import pulse  # noqa: E402  # after what has to be set up first
+from sessions_ext.bearer import BearerSockets  # noqa: E402  # after what has to be set up first
 
 sockets = URLRouter(websocket_urlpatterns)
 browsers = AllowedHostsOriginValidator(CookieMiddleware(SessionMiddleware(sockets)))

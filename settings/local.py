@@ -39,13 +39,13 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 
-from settings.base import *  # noqa: E402, F403
-from settings.base import ALLOWED_HOSTS  # noqa: E402
+from settings.base import *  # noqa: E402, F403  # after what has to be set up first
+from settings.base import ALLOWED_HOSTS  # noqa: E402  # after what has to be set up first
 
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, "localhost", "127.0.0.1", "[::1]"]
 
 # The front door compresses; doing it for every file beforehand costs each new clone seconds.
-STORAGES["staticfiles"] = {  # noqa: F405
+STORAGES["staticfiles"] = {  # noqa: F405  # from settings.base
     "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
 }
 
@@ -57,6 +57,6 @@ MAILERS = {
     }
 }
 
-ANYPORT_AUDIT_BASELINE.append(BASE_DIR / "settings" / "audit.local.toml")  # noqa: F405
+ANYPORT_AUDIT_BASELINE.append(BASE_DIR / "settings" / "audit.local.toml")  # noqa: F405  # from settings.base
 
 FAILOVER_FAULTS = "regions.embedded.faults.EmbeddedFaults"

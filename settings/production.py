@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from settings.base import *  # noqa: F403
+from settings.base import *  # noqa: F403  # settings build on settings
 from settings.base import ANYPORT_URL
 from settings.env import env_bool, env_domain, env_int, env_lines, env_str
 

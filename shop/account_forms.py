@@ -27,21 +27,21 @@ class LoginForm(Plain, forms.LoginForm):  # type: ignore[misc]  # allauth is unt
     pass
 
 
-class SignupForm(Plain, forms.SignupForm):  # type: ignore[misc]
+class SignupForm(Plain, forms.SignupForm):  # type: ignore[misc]  # its base is untyped
     pass
 
 
-class ResetPasswordForm(Plain, forms.ResetPasswordForm):  # type: ignore[misc]
+class ResetPasswordForm(Plain, forms.ResetPasswordForm):  # type: ignore[misc]  # its base is untyped
     pass
 
 
-class ResetPasswordKeyForm(Plain, forms.ResetPasswordKeyForm):  # type: ignore[misc]
+class ResetPasswordKeyForm(Plain, forms.ResetPasswordKeyForm):  # type: ignore[misc]  # its base is untyped
     pass
 
 
-class ChangePasswordForm(Plain, forms.ChangePasswordForm):  # type: ignore[misc]
+class ChangePasswordForm(Plain, forms.ChangePasswordForm):  # type: ignore[misc]  # its base is untyped
     pass
 
 
-class SetPasswordForm(Plain, forms.SetPasswordForm):  # type: ignore[misc]
+class SetPasswordForm(Plain, forms.SetPasswordForm):  # type: ignore[misc]  # its base is untyped
     pass

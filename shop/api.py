@@ -49,8 +49,8 @@ cart_router = Router(tags=["Cart"])
 session_router = Router(tags=["Session"])
 
 
-Language = StrEnum("Language", {code: code for code, _ in settings.LANGUAGES})  # type: ignore[misc]
-Currency = StrEnum("Currency", {code: code for code in settings.SHOP_CURRENCIES})  # type: ignore[misc]
+Language = StrEnum("Language", {code: code for code, _ in settings.LANGUAGES})  # type: ignore[misc]  # made of the settings
+Currency = StrEnum("Currency", {code: code for code in settings.SHOP_CURRENCIES})  # type: ignore[misc]  # made of the settings
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 

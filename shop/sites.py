@@ -17,7 +17,7 @@ POLICY: Final[dict[str, list[str]]] = settings.ADMIN_CSP
 admin_csp = csp_override(POLICY)
 
 
-class AnyportAdminSite(UnfoldAdminSite):  # type: ignore[misc]
+class AnyportAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # its base is untyped
     """Unfold's site. Its pages need a wider policy than the shop's, and only its pages get it."""
 
     index_template = "admin/anyport/dashboard.html"
@@ -38,7 +38,7 @@ class AnyportAdminSite(UnfoldAdminSite):  # type: ignore[misc]
         # Unfold's form carries no `next`; without one, Django would lead staff to the shop.
         query = request.GET.copy()
         query.setdefault(REDIRECT_FIELD_NAME, reverse(f"{self.name}:index"))
-        request.GET = query  # type: ignore[assignment]
+        request.GET = query  # type: ignore[assignment]  # typed as one that cannot be changed
         response: HttpResponse = super().login(request, extra_context)
         return response
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.forms import AuthenticationForm
 
 
-class StaffLoginForm(AuthenticationForm):  # type: ignore[misc]
+class StaffLoginForm(AuthenticationForm):  # type: ignore[misc]  # its base is untyped
     """E-mail and password; says plainly when the account is right but is no staff account."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

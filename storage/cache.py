@@ -40,7 +40,7 @@ def read_through[T](key: str, load: Callable[[], T]) -> T:
     try:
         value = cache.get(key, _MISS, version=SCHEMA_VERSION)
         if value != _MISS:
-            return value  # type: ignore[no-any-return]
+            return value  # type: ignore[no-any-return]  # whatever was cached
     except (RedisError, ConnectionInterrupted) as error:
         logger.warning("cache read of %s failed: %r", key, error)
         return load()

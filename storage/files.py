@@ -18,7 +18,7 @@ from storage.clients import boto_config, s3
 logger = logging.getLogger(__name__)
 
 
-class RegionalStorage(S3Storage):  # type: ignore[misc]
+class RegionalStorage(S3Storage):  # type: ignore[misc]  # its base is untyped
     """A private bucket of this region. URLs are pre-signed for one hour.
 
     django-storages overwrites files of the same name by default; here a second file gets a

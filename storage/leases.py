@@ -265,7 +265,7 @@ def acquire(
                 raise
         pause = min(max(pause, RESTRAINT * (_clock() - asked)), duration / 10, LONGEST_PAUSE)
         # Jitter, or those that wait for one release would all come at once, again and again.
-        time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+        time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
         pause *= 2
 
 

@@ -67,7 +67,7 @@ class _Guarded:
 
     def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
         try:
-            return super().parse_response(connection, command_name, **options)  # type: ignore[misc]
+            return super().parse_response(connection, command_name, **options)  # type: ignore[misc]  # untyped there
         except ResponseError as error:
             if isinstance(error, (ReadOnlyError, MasterDownError)) or str(error).startswith(
                 _CANNOT_SERVE
@@ -89,7 +89,7 @@ class GuardedPipeline(_Guarded, Pipeline):
             return self.circuit.call(lambda: execute(raise_on_error))
         except CircuitOpen:
             if self.connection is not None:  # it watches; asking it to stop would be a wait
-                self.connection.disconnect()  # type: ignore[no-untyped-call]
+                self.connection.disconnect()  # type: ignore[no-untyped-call]  # untyped there
                 self.watching = False
             self.reset()
             raise
@@ -142,7 +142,7 @@ def redis_primary() -> GuardedRedis:
     if not settings.REDIS_SENTINELS:
         client = GuardedRedis.from_url(settings.REDIS_URL, **options)
         return _guard(client, "redis-primary", _takes_writes)
-    sentinels: Any = Sentinel(  # type: ignore[no-untyped-call]
+    sentinels: Any = Sentinel(  # type: ignore[no-untyped-call]  # untyped there
         settings.REDIS_SENTINELS,
         sentinel_kwargs={
             **settings.REDIS_SENTINEL_TIMEOUTS,

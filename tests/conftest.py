@@ -97,7 +97,7 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """The test database cannot be dropped while the mirror's pool holds connections to it."""
     yield
     connections["replica"].close()  # gives its connection back; the pool closes what it holds
-    connections["replica"].close_pool()  # type: ignore[attr-defined]
+    connections["replica"].close_pool()  # type: ignore[attr-defined]  # PostgreSQL's wrapper has it
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -238,7 +238,7 @@ class Stack:
             autocommit=True,
         )
 
-    def valkey(self, region: str) -> "redis.Redis[bytes]":  # type: ignore[type-arg, unused-ignore]
+    def valkey(self, region: str) -> "redis.Redis[bytes]":  # type: ignore[type-arg, unused-ignore]  # generic in types-redis alone
         """A client of the region's own server, primary or replica."""
         return redis.Redis(
             host=LOOPBACK,

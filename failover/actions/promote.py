@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from failover.actions import Action, Options
-from failover.promotion.errors import Refused, Unfinished
+from failover.promotion.errors import NotUndone, Refused, Unfinished
 from failover.promotion.machine import Request, prepare, promote
 from failover.promotion.plan import planned_steps, server_table
 from failover.promotion.record import Record
@@ -25,7 +25,8 @@ exit codes:
   0  done: the region takes writes, and one was acknowledged; or it was the writer already
   1  refused: nothing was changed, or what was changed has been undone
   2  wrong arguments
-  3  unfinished: type the same command again, it goes on where it stopped
+  3  unfinished: type the same command again, it goes on where it stopped; or refused, and what
+     was stopped for it does not come back: it says what to do
 
 examples:
   manage.py failover promote tokyo --dry-run
@@ -58,6 +59,8 @@ def _run(options: Options, out: TextIO) -> int:
         if options["dry_run"]:
             return _dry_run(request, environment, options, out)
         return _promote(request, environment, options, out)
+    except NotUndone as error:
+        raise CommandError(f"Refused. {error}", returncode=3) from error
     except Refused as error:
         raise CommandError(f"Refused. {error}", returncode=1) from error
     except (ProviderError, LeasesUnreachable, ControlUnreachable) as error:

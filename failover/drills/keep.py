@@ -26,19 +26,12 @@ def keep(result: Result) -> str:
     """Where the report is now. Raises NotKept."""
     for left in reversed(range(ATTEMPTS)):
         try:
+            await_database()
             return _keep(result)
         except (BotoCoreError, ClientError, DatabaseError, control.ControlUnreachable) as error:
             if not left:
                 raise NotKept(str(error).strip()) from error
-            _await_database()
     raise AssertionError("it was tried at least once")
-
-
-def _await_database() -> None:
-    try:
-        await_database()
-    except DatabaseError as error:
-        raise NotKept(str(error).strip()) from error
 
 
 def _keep(result: Result) -> str:

@@ -41,7 +41,7 @@ def show_summary(results: Iterable[Result], out: TextIO) -> None:
     console = Console(file=out, highlight=False, width=None if out.isatty() else 140)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading, justify in _headings():
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]  # one of rich's words
     for summary in summarise(results):
         table.add_row(*_cells(summary))
     console.print()

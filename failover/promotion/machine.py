@@ -17,7 +17,7 @@ from django.conf import settings
 
 from failover.promotion import record as records
 from failover.promotion.choice import old_writer
-from failover.promotion.errors import Refused, Unfinished
+from failover.promotion.errors import NotUndone, Refused, Unfinished
 from failover.promotion.record import Ledger, Record
 from failover.promotion.steps import STEPS, Run, Step
 from failover.providers.base import Provider
@@ -47,7 +47,8 @@ class Request:
 
 
 def promote(request: Request, provider: Provider, say: Say) -> Record:
-    """Returns the finished record. Raises Refused, Unfinished, LeaseTaken and LeasesUnreachable."""
+    """Returns the finished record. Raises Refused (NotUndone, too), Unfinished, LeaseTaken and
+    LeasesUnreachable."""
     _check_name(request)
     owner = f"{settings.ANYPORT_REGION} {socket.gethostname()} {os.getpid()}"
     with hold(LEASE, owner=owner, duration=DURATION, data={"region": request.region}) as lease:
@@ -172,9 +173,10 @@ def _perform(run: Run, say: Say) -> None:
             found = step.do(run)
         except Refused as error:
             if problem := _undo(run, str(error)):
-                raise Unfinished(
-                    f"Refused. {error} But {record.old}, which was stopped for it, does not come "
-                    f"back: {problem}. Nobody takes writes."
+                raise NotUndone(
+                    f"{error} But {record.old}, which was stopped for it, does not come back: "
+                    f"{problem}. Nobody takes writes: start PostgreSQL there, or promote another "
+                    "region (manage.py failover promote REGION)."
                 ) from error
             raise
         except Overtaken:

@@ -36,7 +36,7 @@ class OrderInline(ReadOnly, TabularInline[Order, Customer]):
 @admin.register(Customer)
 class CustomerWithOrdersAdmin(CustomerAdmin):
     list_display = ("email", "name", "date_joined", "order_count", "is_staff", "is_active")
-    inlines = (*CustomerAdmin.inlines, OrderInline)  # type: ignore[assignment]
+    inlines = (*CustomerAdmin.inlines, OrderInline)  # type: ignore[assignment]  # Django takes any inlines
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         orders = Order.objects.filter(customer=OuterRef("pk")).order_by().values("customer")

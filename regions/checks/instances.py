@@ -44,6 +44,7 @@ READY: Final = Check(
     rank=3,
     after=("region.serving", "region.drained"),
     deep=False,
+    local=True,
 )
 SOCKETS: Final = Check(
     "region.sockets",

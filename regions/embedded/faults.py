@@ -104,7 +104,7 @@ class EmbeddedFaults:
             if not primary.wait(len(self.regions) - 1, 2000) >= len(self.regions) - 1:
                 raise FaultFailed("not every replica of Redis was emptied within 2 s")
 
-    def _redis(self, region: str) -> "redis.Redis[Any]":  # type: ignore[type-arg, unused-ignore]
+    def _redis(self, region: str) -> "redis.Redis[Any]":  # type: ignore[type-arg, unused-ignore]  # generic in types-redis alone
         return redis.Redis(host=LOOPBACK, port=self._plan.port("valkey", region), socket_timeout=3)
 
     def _key(self, part: Part) -> str:

@@ -35,7 +35,7 @@ def _take_role(plan: Plan, node: postgres.Node) -> None:
     if postgres.elect(plan) == node:
         return
     # Only here: importing a client costs each node a third of a second to start.
-    from regions.embedded.postgres_client import accepts_writes  # noqa: PLC0415
+    from regions.embedded.postgres_client import accepts_writes  # noqa: PLC0415  # loaded only where it is needed
 
     def running_writer() -> postgres.Node | None:
         found = postgres.elect(plan)

@@ -23,4 +23,4 @@ def _die_with_parent() -> None:
 if __name__ == "__main__":
     if sys.platform == "linux":
         os.register_at_fork(after_in_child=_die_with_parent)
-    entrypoint()  # type: ignore[no-untyped-call]
+    entrypoint()  # type: ignore[no-untyped-call]  # untyped there

@@ -182,9 +182,9 @@ class Stack:
 
         if wait_until(everybody, _STREAM_TIMEOUT, stopping=self._ending, interval=0.1):
             return
-        streaming = replication.followers(self.plan, writer)
+        following = replication.followers(self.plan, writer)
         for part in standbys:
-            if part.region not in streaming:
+            if part.region not in following:
                 self._screen.note(f"{_title(part)} cannot follow {writer}: it is copied anew")
                 self._stop_and_wait([part])
                 postgres.discard_data(postgres.node(self.plan, part.region or ""))

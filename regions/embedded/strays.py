@@ -62,11 +62,7 @@ class Strays:
         ]
         if not asked or not accepts_writes(self._plan, writer.region):
             return []
-        followers = {
-            region
-            for region in asked
-            if replication.received_timeline(self._plan, region) == timeline
-        }
+        followers = replication.followers(self._plan, writer.region)
         self._followed |= {(region, timeline) for region in followers}
         return [region for region in asked if region not in followers]
 

@@ -45,7 +45,7 @@ class Bar:
         if self._console.is_terminal:
             if what not in self._tasks:
                 self._tasks[what] = self._progress.add_task(what, total=total)
-            self._progress.update(self._tasks[what], completed=done)  # type: ignore[arg-type]
+            self._progress.update(self._tasks[what], completed=done)  # type: ignore[arg-type]  # rich takes int and float
         elif not self._quiet and (done == total or time.monotonic() - self._last >= EVERY):
             self._last = time.monotonic()
             of = f" of {total}" if total is not None else ""

@@ -35,13 +35,13 @@ class LowercaseEmail:
         return str(self.cleaned_data["email"]).lower()
 
 
-class CustomerCreationForm(LowercaseEmail, UserCreationForm):  # type: ignore[misc]
+class CustomerCreationForm(LowercaseEmail, UserCreationForm):  # type: ignore[misc]  # its base is untyped
     class Meta:
         model = Customer
         fields = ("email", "name")
 
 
-class CustomerChangeForm(LowercaseEmail, UserChangeForm):  # type: ignore[misc]
+class CustomerChangeForm(LowercaseEmail, UserChangeForm):  # type: ignore[misc]  # its base is untyped
     class Meta:
         model = Customer
         fields = "__all__"

@@ -52,7 +52,7 @@ class VariantForm(forms.ModelForm[Variant]):
 
     def _save_m2m(self) -> None:
         """Runs when the variant has its primary key, whoever saves it."""
-        super()._save_m2m()  # type: ignore[misc]
+        super()._save_m2m()  # type: ignore[misc]  # ModelForm has it, its stubs not
         for name, currency in PRICE_FIELDS.items():
             if name in self.changed_data:
                 self._save_price(currency, self.cleaned_data[name])

@@ -37,6 +37,7 @@ DRAINED: Final = Check(
     rank=4,
     after=("dynamodb.write",),
     deep=False,
+    local=True,
 )
 _SLOTS: Final = "None. Scheduled jobs wait, and none runs twice."
 _SESSIONS: Final = "None while Redis lives, but sessions have one copy."

@@ -152,7 +152,7 @@ def quorum(findings: Sequence[Finding]) -> Iterator[Finding]:
 
 
 def _sentinels() -> Sentinel:
-    return Sentinel(  # type: ignore[no-untyped-call]
+    return Sentinel(  # type: ignore[no-untyped-call]  # untyped there
         settings.REDIS_SENTINELS,
         sentinel_kwargs={**settings.REDIS_SENTINEL_TIMEOUTS, "retry": no_retry()},
     )

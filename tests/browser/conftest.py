@@ -12,7 +12,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Response,
+    sync_playwright,
+)
 
 from regions.embedded import front
 from regions.embedded.plan import REPOSITORY
@@ -52,9 +59,8 @@ class Visit:
         context.on("console", self._console)
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
 
-    def _response(self, response: object) -> None:
-        headers = response.headers  # type: ignore[attr-defined]
-        if region := headers.get("anyport-region"):
+    def _response(self, response: Response) -> None:
+        if region := response.headers.get("anyport-region"):
             self.regions.append(region)
 
     def _console(self, message: ConsoleMessage) -> None:
@@ -69,7 +75,7 @@ def new_visit(browser: Browser, stack: Stack) -> Iterator[Callable[..., tuple[Pa
 
     def open_profile(**options: object) -> tuple[Page, Visit]:
         defaults = {"base_url": stack.front, "viewport": {"width": 1280, "height": 900}}
-        context = browser.new_context(**(defaults | options))  # type: ignore[arg-type]
+        context = browser.new_context(**(defaults | options))  # type: ignore[arg-type]  # Playwright's own names
         context.set_default_timeout(15_000)
         contexts.append(context)
         return context.new_page(), Visit(context)

@@ -36,11 +36,11 @@ def test_valkey_primary_is_replaced_and_returns_as_replica(
     own_stack: Stack, record_property: Callable[[str, object], None]
 ) -> None:
     old = own_stack.roles["valkey"]
-    sentinel = Sentinel(  # type: ignore[no-untyped-call]
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]  # untyped there
         [(LOOPBACK, own_stack.plan.port("sentinel", region)) for region in own_stack.regions],
         socket_timeout=0.5,
     )
-    primary = sentinel.master_for("anyport", socket_timeout=0.5)  # type: ignore[no-untyped-call]
+    primary = sentinel.master_for("anyport", socket_timeout=0.5)  # type: ignore[no-untyped-call]  # untyped there
     shopper = Shopper(own_stack.front)
     shopper.add(*TOTE)
     assert primary.set("before", "kept")

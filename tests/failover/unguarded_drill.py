@@ -63,8 +63,8 @@ def lose_answers(*, keys: bool) -> None:
         answer = ask(self, method, path, limit, **more)
         return Answer(problem="the answer was lost") if next(asked) % 3 == 0 else answer
 
-    Browser.ask = lossy  # type: ignore[method-assign]
-    Buyer._fill = remember  # type: ignore[method-assign]
+    Browser.ask = lossy  # type: ignore[method-assign]  # the point of it
+    Buyer._fill = remember  # type: ignore[method-assign]  # the point of it
 
 
 def nothing(faults: Faults) -> Wound:

@@ -92,6 +92,27 @@ def test_a_promotion_whose_runner_died_is_finished(own_stack: Stack, tmp_path: P
     assert [region for _, region in generations(own_stack)[len(before) :]] == [target]
 
 
+def test_a_named_target_that_died_is_not_insisted_on(own_stack: Stack, tmp_path: Path) -> None:
+    """Nobody else takes writes until it can be asked what it acknowledged, and that is said."""
+    target, before = standbys(own_stack)[1], generations(own_stack)
+    with watching(own_stack, tmp_path / "logs") as watchers:
+        assert failover(own_stack, "watch", "--pause", "a test").returncode == DONE
+        watchers.wait_said("paused by")
+        died = promote(own_stack, target, "--keep-redis", patch=DIES_AT.format(step="promote"))
+        assert died.returncode == KILLED, died.stdout + died.stderr
+        own_stack.kill("postgres", target)
+
+        assert failover(own_stack, "watch", "--resume").returncode == DONE
+        watchers.wait_said("cannot be asked, and may have acknowledged orders")
+        assert not writers(own_stack)
+        own_stack.start_process("postgres", target)
+        watchers.wait_said("is the writer now")
+
+    (writer,) = writers(own_stack)
+    wait_followed(own_stack, writer)
+    assert [region for _, region in generations(own_stack)[len(before) :]] == [writer]
+
+
 @pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "control"])
 def test_one_blind_region_promotes_nobody(own_stack: Stack, tmp_path: Path, guarded: bool) -> None:
     """The control: were one region enough, it would take the writer from those who see it."""

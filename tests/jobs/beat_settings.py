@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from settings.local import *  # noqa: F403
+from settings.local import *  # noqa: F403  # settings build on settings
 
 CELERY_IMPORTS = ["tests.jobs.ticking"]
 CELERY_BEAT_SCHEDULE = {

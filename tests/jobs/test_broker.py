@@ -74,9 +74,9 @@ def read_while_demoted(
 
 
 def test_a_blocking_read_ends_like_a_lost_connection(
-    valkey: Valkey,  # noqa: F811
-    replica: Valkey,  # noqa: F811
-    sentinel: Valkey,  # noqa: F811
+    valkey: Valkey,  # noqa: F811  # a fixture of that name
+    replica: Valkey,  # noqa: F811  # a fixture of that name
+    sentinel: Valkey,  # noqa: F811  # a fixture of that name
 ) -> None:
     """Workers connect again after that."""
     with pytest.raises(ConnectionError, match="demoted"):
@@ -84,9 +84,9 @@ def test_a_blocking_read_ends_like_a_lost_connection(
 
 
 def test_control_kombus_own_takes_it_for_a_defect(
-    valkey: Valkey,  # noqa: F811
-    replica: Valkey,  # noqa: F811
-    sentinel: Valkey,  # noqa: F811
+    valkey: Valkey,  # noqa: F811  # a fixture of that name
+    replica: Valkey,  # noqa: F811  # a fixture of that name
+    sentinel: Valkey,  # noqa: F811  # a fixture of that name
 ) -> None:
     with pytest.raises(ResponseError, match="UNBLOCKED"):
         read_while_demoted(SentinelTransport, valkey, replica)
@@ -116,9 +116,9 @@ class Restoring:
 
 
 def test_unfinished_messages_are_given_to_the_new_primary(
-    valkey: Valkey,  # noqa: F811
-    replica: Valkey,  # noqa: F811
-    sentinel: Valkey,  # noqa: F811
+    valkey: Valkey,  # noqa: F811  # a fixture of that name
+    replica: Valkey,  # noqa: F811  # a fixture of that name
+    sentinel: Valkey,  # noqa: F811  # a fixture of that name
 ) -> None:
     with channel(FollowingTransport) as opened:
         restoring = Restoring(opened, valkey, replica, sentinel)
@@ -132,9 +132,9 @@ def test_unfinished_messages_are_given_to_the_new_primary(
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_control_kombus_own_tries_the_former_primary_for_ever(
-    valkey: Valkey,  # noqa: F811
-    replica: Valkey,  # noqa: F811
-    sentinel: Valkey,  # noqa: F811
+    valkey: Valkey,  # noqa: F811  # a fixture of that name
+    replica: Valkey,  # noqa: F811  # a fixture of that name
+    sentinel: Valkey,  # noqa: F811  # a fixture of that name
 ) -> None:
     with channel(SentinelTransport) as opened:
         restoring = Restoring(opened, valkey, replica, sentinel)

@@ -1,6 +1,7 @@
 """Parcels: what leaves, what stays open, and that a second click sends nothing."""
 
 import threading
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -30,6 +31,7 @@ from tests.orders.life import (
     mails,
     paid,
     placed,
+    press,
     steps,
     stock,
 )
@@ -210,7 +212,9 @@ def unlocked(monkeypatch: pytest.MonkeyPatch, together: int) -> None:
 def click(order: Order, times: int) -> list[Any]:
     units, key = {line_ids(order)[0]: 1}, uuid4()
     copies = [Order.objects.get(pk=order.pk) for _ in range(times)]
-    return at_once(*(lambda copy=copy: ship(order=copy, units=units, key=key) for copy in copies))
+    return at_once(
+        *(partial(press, partial(ship, order=copy, units=units, key=key)) for copy in copies)
+    )
 
 
 @LIVE

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -32,6 +33,7 @@ from tests.orders.life import (
     mails,
     paid,
     placed,
+    press,
     steps,
     stock,
 )
@@ -379,7 +381,7 @@ def unlocked(monkeypatch: pytest.MonkeyPatch, together: int) -> None:
 def click(order: Order, times: int) -> list[Any]:
     key = uuid4()
     copies = [Order.objects.get(pk=order.pk) for _ in range(times)]
-    return at_once(*(lambda copy=copy: refuse(copy, 3, key=key) for copy in copies))
+    return at_once(*(partial(press, partial(refuse, copy, 3, key=key)) for copy in copies))
 
 
 @LIVE

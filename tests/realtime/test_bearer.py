@@ -146,7 +146,7 @@ async def later(socket: Socket, seconds: float) -> None:
     await socket.open()
     loop = asyncio.get_running_loop()
     now = loop.time
-    loop.time = lambda: now() + seconds  # type: ignore[method-assign]
+    loop.time = lambda: now() + seconds  # type: ignore[method-assign]  # the point of it
 
 
 def test_socket_is_closed_when_its_token_ends() -> None:

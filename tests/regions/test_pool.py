@@ -76,7 +76,7 @@ def test_plain_health_check_passes_a_standby() -> None:
 
 @pytest.mark.django_db
 def test_pool_of_the_writer_asks_for_the_role() -> None:
-    pool = connections["default"].pool  # type: ignore[attr-defined]
+    pool = connections["default"].pool  # type: ignore[attr-defined]  # PostgreSQL's wrapper has it
 
     assert pool._check is check_writer
 

@@ -91,7 +91,7 @@ def stepping(**options: Any) -> Iterator[Steps]:
 
     def spy_command(self: Any, *args: Any, **kwargs: Any) -> Any:
         step = Step("redis", str(args[0]), args[1:])
-        return steps.take(step, lambda: command(self, *args, **kwargs))  # type: ignore[no-untyped-call]
+        return steps.take(step, lambda: command(self, *args, **kwargs))  # type: ignore[no-untyped-call]  # untyped there
 
     def spy_pipeline(self: Any, *args: Any, **kwargs: Any) -> Any:
         step = Step("redis", "pipeline", [each[0] for each in self.command_stack])

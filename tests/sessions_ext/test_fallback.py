@@ -67,7 +67,7 @@ def test_it_keeps_its_expiry(engine: str) -> None:
     taken_in.get("anything")
 
     assert taken_in.expires_at // 1000 == pytest.approx(
-        former(engine).read(session.session_key).expires_at // 1000,  # type: ignore[union-attr]
+        former(engine).read(session.session_key).expires_at // 1000,  # type: ignore[union-attr]  # it was found
         abs=1,
     )
 

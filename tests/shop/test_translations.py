@@ -139,7 +139,7 @@ def test_placeholders_and_markup_survive_translation(locale: str) -> None:
 def test_the_compiled_catalogue_matches_its_source(locale: str) -> None:
     """Run `make messages` after a change."""
     with (folder(locale) / "django.mo").open("rb") as file:
-        compiled: dict[Any, str] = gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]
+        compiled: dict[Any, str] = gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]  # not public, and all there is
 
     expected = {
         (entry.key, 0) if entry.plural else entry.key: entry.text for entry in messages(locale)

@@ -59,7 +59,7 @@ def by_pipeline() -> object:
 
 def by_watching_pipeline() -> object:
     with redis_primary().pipeline() as pipeline:
-        pipeline.watch("a")  # type: ignore[no-untyped-call]
+        pipeline.watch("a")  # type: ignore[no-untyped-call]  # untyped there
         return pipeline.get("a")
 
 

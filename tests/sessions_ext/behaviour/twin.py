@@ -36,7 +36,7 @@ class Session:
         if self.form == "async":
             return async_to_sync(getattr(self.store, f"a{method}"))
         dunder = {"set": "__setitem__"}.get(method, method)
-        return getattr(self.store, dunder)  # type: ignore[no-any-return]
+        return getattr(self.store, dunder)  # type: ignore[no-any-return]  # whatever the twin has
 
     @property
     def key(self) -> str | None:
