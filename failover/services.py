@@ -31,7 +31,9 @@ class Running:
     finding: Finding | None = None
 
     def __post_init__(self) -> None:
-        self.thread = threading.Thread(target=self._ask, daemon=True)
+        self.thread = threading.Thread(
+            target=self._ask, name=f"check {self.probe.check.id}", daemon=True
+        )
         self.thread.start()
 
     def _ask(self) -> None:

@@ -22,6 +22,8 @@ class Asked:
     """Names of commands, without those that only concern a connection."""
     dynamodb: list[str] = field(default_factory=list)
     """Names of operations."""
+    by: list[str] = field(default_factory=list)
+    """The threads that asked, for whoever finds more than there should be."""
 
     @property
     def nothing(self) -> bool:
@@ -48,6 +50,7 @@ def _listen_to_redis(connection: Any, asked: Asked, patch: pytest.MonkeyPatch) -
         name = packed.split(b"\r\n", 3)[2].decode().upper()
         if name not in HOUSEKEEPING and _for_somebody():
             asked.redis.append(name)
+            asked.by.append(threading.current_thread().name)
         return send(self, command, *args, **kwargs)
 
     patch.setattr(connection, "send_packed_command", listen)
@@ -59,6 +62,7 @@ def _listen_to_dynamodb(asked: Asked, patch: pytest.MonkeyPatch) -> None:
     def listen(self: Endpoint, operation_model: Any, request_dict: Any) -> Any:
         if operation_model.service_model.service_name == "dynamodb" and _for_somebody():
             asked.dynamodb.append(operation_model.name)
+            asked.by.append(threading.current_thread().name)
         return send(self, operation_model, request_dict)
 
     patch.setattr(Endpoint, "make_request", listen)
