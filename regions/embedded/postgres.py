@@ -129,7 +129,7 @@ def _as_system_user() -> list[str]:
     problem = "setpriv (util-linux) is missing"
     for words in (traverse, change):
         try:
-            _run([*words, "--", _binary("postgres"), "--version"])
+            _run([*words, "--", binary("postgres"), "--version"])
         except (PostgresError, FileNotFoundError) as error:
             problem = str(error)
         else:
@@ -149,7 +149,8 @@ def _binaries() -> Path:
     return Path(found.origin).parent / "pginstall" / "bin"
 
 
-def _binary(name: str) -> str:
+def binary(name: str) -> str:
+    """The path of a program of the PostgreSQL that the stack runs."""
     return str(_binaries() / name)
 
 
@@ -171,7 +172,7 @@ def _run(command: list[str], environment: dict[str, str] | None = None, stdin: s
 
 
 def command(name: str, *arguments: str, password: str = "") -> str:
-    return _run([*_as_system_user(), _binary(name), *arguments], {"PGPASSWORD": password})
+    return _run([*_as_system_user(), binary(name), *arguments], {"PGPASSWORD": password})
 
 
 def server_command(node: Node) -> list[str]:
@@ -179,8 +180,8 @@ def server_command(node: Node) -> list[str]:
     words = _as_system_user()
     if words:
         death = ["--pdeathsig", "INT", "--"]
-        return [*words[:-1], *death, _binary("postgres"), "-D", str(node.data)]
-    return [*dies_with_parent(signal.SIGINT), _binary("postgres"), "-D", str(node.data)]
+        return [*words[:-1], *death, binary("postgres"), "-D", str(node.data)]
+    return [*dies_with_parent(signal.SIGINT), binary("postgres"), "-D", str(node.data)]
 
 
 def _own(*paths: Path) -> None:
@@ -245,7 +246,7 @@ def _create_roles(plan: Plan, data: Path) -> None:
     )
     script = "".join(f"{statement}\n" for statement in statements)
     _run(
-        [*_as_system_user(), _binary("postgres"), "--single", "-D", str(data), "postgres"],
+        [*_as_system_user(), binary("postgres"), "--single", "-D", str(data), "postgres"],
         # The secrets are URL-safe base64: nothing to escape.
         stdin=script.format(
             database=f"'{plan.secrets.database}'", replicator=f"'{plan.secrets.replicator}'"

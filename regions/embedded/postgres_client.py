@@ -89,7 +89,8 @@ def streaming(plan: Plan, writer: str) -> set[str]:
             ).fetchall()
     except psycopg.OperationalError:
         return set()
-    return {name for (name,) in rows}
+    # A base backup and whoever archives the log stream, too, under names of their own.
+    return {name for (name,) in rows} & {*plan.regions}
 
 
 def promote(plan: Plan, region: str) -> None:

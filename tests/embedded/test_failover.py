@@ -1,8 +1,10 @@
 """Writers die, others take over, the dead return as followers; no configuration changes."""
 
 import signal
+import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import psycopg
@@ -123,6 +125,36 @@ def test_killed_primary_stays_dead_while_nobody_replaces_it(own_stack: Stack) ->
         30,
         f"{standby} returns by itself, now that there is a writer",
     )
+
+
+def test_who_archives_the_log_is_no_standby(own_stack: Stack, tmp_path: Path) -> None:
+    """The control is the server's own list, in which it stands beside the standbys."""
+    writer = own_stack.roles["postgres"]
+    archive = subprocess.Popen(
+        [
+            postgres.binary("pg_receivewal"),
+            f"--directory={tmp_path}",
+            f"--dbname={postgres.conninfo(own_stack.plan, 'archive', writer)}",
+        ]
+    )
+    try:
+        wait_until(lambda: "archive" in streams(own_stack, writer), 20, "the archive receives")
+        followers = replication.followers(own_stack.plan, writer)
+        listed = streams(own_stack, writer)
+    finally:
+        archive.terminate()
+        archive.wait(10)
+
+    assert followers == {*own_stack.regions} - {writer}
+    assert listed == followers | {"archive"}
+
+
+def streams(stack: Stack, writer: str) -> set[str]:
+    with stack.pg_admin(writer) as connection:
+        rows = connection.execute(
+            "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'"
+        ).fetchall()
+    return {name for (name,) in rows}
 
 
 def test_who_is_signed_in_looks_at_the_shop_without_a_writer(own_stack: Stack) -> None:
