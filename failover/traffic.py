@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from regions.whereabouts import region_of
 from storage import drain
 
 LIMIT: Final = 2.0
@@ -140,12 +141,9 @@ def wait_heard(region: str, *, ready: bool) -> tuple[bool, str, float]:
 
 def writers_region() -> str:
     """Where the server is that takes writes; empty when nobody does or nobody can say."""
-    regions = list(settings.ANYPORT_REGIONS)
-    hosts = [(host, int(port)) for host, port in settings.DATABASE_HOSTS]
     try:
         connection.ensure_connection()
-        info = connection.connection.info
-        place = hosts.index((info.host, info.port))
-    except (DatabaseError, ValueError):
+    except DatabaseError:
         return ""
-    return regions[place] if len(hosts) == len(regions) else ""
+    info = connection.connection.info
+    return region_of(f"{info.host}:{info.port}")

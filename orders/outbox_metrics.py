@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import connection
 from prometheus_client import REGISTRY
@@ -29,14 +29,28 @@ _GAUGES: Final = {
 }
 
 
+class Figures(NamedTuple):
+    waiting: int
+    oldest: float
+    """Seconds since the one that waits longest was written; 0 without any."""
+    dead: int
+
+
+def figures() -> Figures:
+    """What stands in the database. Raises DatabaseError."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ASK)
+        waiting, oldest, dead = cursor.fetchone()
+    return Figures(waiting, float(oldest), dead)
+
+
 class OutboxCollector(Collector):
     """In no process's memory: whichever is asked tells the same."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
+        values: tuple[float, ...]
         try:
-            with connection.cursor() as cursor:
-                cursor.execute(_ASK)
-                values = cursor.fetchone()
+            values = figures()
         except Exception as error:  # whatever it is, the other metrics are answered
             logger.warning("the outbox cannot be counted: %s", error)
             values = (float("nan"),) * len(_GAUGES)

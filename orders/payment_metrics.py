@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import connection
 from prometheus_client import REGISTRY
@@ -44,16 +44,30 @@ _GAUGES: Final = {
 }
 
 
+class Figures(NamedTuple):
+    overdue: float
+    """Seconds that the one that is due first has waited; 0 when none is due."""
+    failing: int
+    owed_back: int
+
+
+def figures() -> Figures:
+    """What stands in the database. Raises DatabaseError."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ASK)
+        overdue, failing = cursor.fetchone()
+        cursor.execute(_ASK_OWED_BACK)
+        (owed_back,) = cursor.fetchone()
+    return Figures(float(overdue), failing, owed_back)
+
+
 class PaymentCollector(Collector):
     """In no process's memory: whichever is asked tells the same."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
+        values: tuple[float, ...]
         try:
-            with connection.cursor() as cursor:
-                cursor.execute(_ASK)
-                overdue, failing = cursor.fetchone()
-                cursor.execute(_ASK_OWED_BACK)
-                values = (overdue, failing, *cursor.fetchone())
+            values = figures()
         except Exception as error:  # whatever it is, the other metrics are answered
             logger.warning("open payments cannot be counted: %s", error)
             values = (float("nan"),) * len(_GAUGES)

@@ -48,7 +48,7 @@ def read(name: str) -> Document:
             TableName=control_table(), Key={"name": {"S": name}}, ConsistentRead=True
         )
     except (BotoCoreError, ClientError) as error:
-        raise ControlUnreachable(repr(error)) from error
+        raise ControlUnreachable(str(error)) from error
     return _of(name, answer.get("Item"))
 
 
@@ -71,7 +71,7 @@ def read_all(names: Iterable[str]) -> dict[str, Document]:
             }
         )
     except (BotoCoreError, ClientError) as error:
-        raise ControlUnreachable(repr(error)) from error
+        raise ControlUnreachable(str(error)) from error
     if answer.get("UnprocessedKeys"):
         raise ControlUnreachable("DynamoDB answered for some of the documents only")
     found = {item["name"]["S"]: item for item in answer["Responses"].get(control_table(), [])}
@@ -98,12 +98,12 @@ def write(document: Document, data: Mapping[str, Any]) -> Document:
         )
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise ControlUnreachable(repr(error)) from error
+            raise ControlUnreachable(str(error)) from error
         # botocore sends a call again whose answer was lost: then it was this very write.
         if _token(error) != token:
             raise Conflict(document.name) from error
     except BotoCoreError as error:
-        raise ControlUnreachable(repr(error)) from error
+        raise ControlUnreachable(str(error)) from error
     return new
 
 

@@ -137,18 +137,8 @@ def read(name: str) -> Lease | None:
             TableName=leases_table(), Key={"name": {"S": name}}, ConsistentRead=True
         )
     except (BotoCoreError, ClientError) as error:
-        raise LeasesUnreachable(repr(error)) from error
+        raise LeasesUnreachable(str(error)) from error
     return _from_item(answer["Item"]) if "Item" in answer else None
-
-
-def read_all() -> list[Lease]:
-    """Every lease by name, released ones as well. Raises LeasesUnreachable."""
-    try:
-        pages = dynamodb().get_paginator("scan").paginate(TableName=leases_table())
-        found = [_from_item(item) for page in pages for item in page["Items"]]
-    except (BotoCoreError, ClientError) as error:
-        raise LeasesUnreachable(repr(error)) from error
-    return sorted(found, key=lambda lease: lease.name)
 
 
 def try_acquire(name: str, *, owner: str, duration: float = 10.0, data: Any = None) -> Lease:
@@ -355,14 +345,14 @@ def _swap(old: list[str], new: Lease) -> None:
         if standing.version != new.version:
             raise _Refused(standing) from error
     except BotoCoreError as error:
-        raise LeasesUnreachable(repr(error)) from error
+        raise LeasesUnreachable(str(error)) from error
 
 
 def _standing(error: ClientError) -> Lease:
     """What a condition failed on. Raises LeasesUnreachable for any other error."""
     response: dict[str, Any] = dict(error.response)
     if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-        raise LeasesUnreachable(repr(error)) from error
+        raise LeasesUnreachable(str(error)) from error
     if not response.get("Item"):
         raise LeasesUnreachable("the lease was deleted while it was held") from error
     return _from_item(response["Item"])

@@ -218,7 +218,7 @@ class Stack:
 
     # --- Stores ------------------------------------------------------------------------------
 
-    def pg_admin(self, region: str, dbname: str = "anyport") -> psycopg.Connection:
+    def pg_admin(self, region: str, dbname: str = "anyport") -> postgres_client.AdminConnection:
         """A superuser's connection (autocommit) to the region's own server."""
         return postgres_client.connect_admin(self.plan, region, dbname)
 

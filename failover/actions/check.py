@@ -19,7 +19,8 @@ exit codes:
   1  degraded: shoppers are served, but something needs a look (one standby gone, one region
      drained, one instance dead): warn
   2  failing: shoppers are hurt, or the next loss would hurt them (no writer, no Redis primary,
-     no DynamoDB, a key missing): wake somebody
+     no DynamoDB, a key missing): wake somebody; also an option that does not exist
+  3  nothing was checked: there is no such check, or no such region
 
 examples:
   manage.py failover check --list                     what is verified, by id
@@ -52,7 +53,8 @@ def _run(options: Options, out: TextIO) -> int:
     region = options["region"]
     if region and region not in settings.ANYPORT_REGIONS:
         raise CommandError(
-            f"There is no region {region!r}. There are {', '.join(settings.ANYPORT_REGIONS)}."
+            f"There is no region {region!r}. There are {', '.join(settings.ANYPORT_REGIONS)}.",
+            returncode=3,
         )
     words = _words(options["only"] or "")
     only = _chosen(words) if options["only"] else None
@@ -61,7 +63,9 @@ def _run(options: Options, out: TextIO) -> int:
     if region:
         findings = [finding for finding in findings if _concerns(finding, region)]
     if not findings:
-        raise CommandError(f"None of these checks belongs to {region}: leave --region out.")
+        raise CommandError(
+            f"None of these checks belongs to {region}: leave --region out.", returncode=3
+        )
     if options["json"]:
         out.write(as_json(findings) + "\n")
     else:
@@ -91,7 +95,7 @@ def _chosen(words: Iterable[str]) -> set[str]:
     if unknown or not chosen:
         named = ", ".join(unknown) or "nothing"
         ids = "\n".join(f"  {id}" for id in known)
-        raise CommandError(f"No check is called {named}. There are:\n{ids}")
+        raise CommandError(f"No check is called {named}. There are:\n{ids}", returncode=3)
     return chosen
 
 

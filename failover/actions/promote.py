@@ -10,7 +10,7 @@ from rich.text import Text
 
 from failover.actions import Action, Options
 from failover.promotion.errors import NotUndone, Refused, Unfinished
-from failover.promotion.machine import Request, prepare, promote
+from failover.promotion.machine import Request, begin, promote
 from failover.promotion.plan import planned_steps, server_table
 from failover.promotion.record import Record
 from failover.promotion.steps import Step
@@ -78,12 +78,16 @@ def _run(options: Options, out: TextIO) -> int:
 
 def _dry_run(request: Request, environment: Provider, options: Options, out: TextIO) -> int:
     servers = environment.servers()
-    steps = planned_steps(prepare(request, environment), servers, environment)
+    ledger = begin(request, environment)
+    resumed = ledger.document.data.get("id") == ledger.record.id
+    steps = planned_steps(ledger.record, servers, environment)
     if options["json"]:
-        _write_json(out, {"dry_run": True, "steps": steps})
+        _write_json(out, {"dry_run": True, "resumed": resumed, "steps": steps})
         return 0
     console = _console(out)
     console.print(server_table(servers))
+    if resumed:
+        console.print(f"Under way since {ledger.record.started}: this would finish it.")
     for title, would in steps.items():
         console.print(Text.assemble((f"  {title:24}", "bold"), would), soft_wrap=True)
     console.print("Nothing was changed.")
@@ -107,7 +111,7 @@ def _promote(request: Request, environment: Provider, options: Options, out: Tex
 
 
 def _verdict(record: Record) -> Text:
-    if record.target == record.old:
+    if not record.generation:
         return Text(f"{record.target} is the writer already: nothing to do.", "green")
     return Text(
         f"{record.target} is the writer, generation {record.generation}.\n"

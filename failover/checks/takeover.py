@@ -1,12 +1,25 @@
 """Whether a writer that is lost would be replaced by itself: watchers, their pause, a promotion."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from django.conf import settings
+
 from failover.promotion.record import PROMOTION
 from failover.watching.views import WATCH, view_name
-from regions.checkup import Answer, Check, Degraded, Probe, State, probes
+from regions.checks.postgres import ROLE
+from regions.checkup import (
+    Answer,
+    Check,
+    Degraded,
+    Finding,
+    Probe,
+    State,
+    conclusion,
+    findings_of,
+    probes,
+)
 from regions.regions import all_regions
 from storage import control
 from storage.tables import control_table
@@ -42,6 +55,16 @@ OPEN: Final = Check(
     after=("dynamodb.write",),
     deep=False,
 )
+APART: Final = Check(
+    "promotion.apart",
+    "the writer is not in the region where promotions are agreed on (COORDINATION_REGION)",
+    impact="None yet. Were that region lost whole, its writer could be replaced by hand only.",
+    advice="manage.py failover promote REGION, into another region; or set COORDINATION_REGION.",
+    worst=State.DEGRADED,
+    rank=7,
+    after=("postgres.writer",),
+    deep=False,
+)
 STALE: Final = 20.0
 """Seconds, by the clocks of two machines: a watcher says every five what it sees."""
 
@@ -50,6 +73,18 @@ STALE: Final = 20.0
 def documents() -> Iterator[Probe]:
     for check, ask in ((VIEWS, _ask_views), (PAUSED, _ask_paused), (OPEN, _ask_promotion)):
         yield Probe(check, control_table(), ask)
+
+
+@conclusion(APART, needs=[ROLE])
+def apart(findings: Sequence[Finding]) -> Iterator[Finding]:
+    here = settings.COORDINATION_REGION
+    found = [each for each in findings_of(ROLE, findings) if each.data.get("writer")]
+    if settings.DYNAMODB_ENDPOINT_URL:
+        yield APART.ok("DynamoDB", "one endpoint, which is in no region")
+    elif any(each.region == here for each in found):
+        yield APART.problem("DynamoDB", f"both are in {here}", region=here)
+    elif found:
+        yield APART.ok("DynamoDB", f"in {here}")
 
 
 def _ask_views() -> Answer:

@@ -114,9 +114,13 @@ def _compare(account: Account, purchase: Purchase, there: Sequence[Content]) -> 
 def _compare_answers(account: Account, purchases: Sequence[Purchase]) -> None:
     """What each key is answered with from now on, byte for byte."""
     known = {each.key: each for each in purchases if each.acknowledged}
-    kept = dict(IdempotencyRecord.objects.filter(key__in=known).values_list("key", "body"))
+    found = IdempotencyRecord.objects.filter(key__in=known).values_list("key", "body")
+    kept = {str(key): body for key, body in found}
+    for key in known.keys() - kept.keys():
+        account.replays_differ += 1
+        account.problems.append(f"key {key} keeps no answer: sent again it would order once more")
     for key, body in kept.items():
-        answer = known[str(key)].answer
+        answer = known[key].answer
         if answer is not None and bytes(body or b"") != answer.body:
             account.replays_differ += 1
             account.problems.append(f"key {key} keeps another answer than its shopper was given")

@@ -1,8 +1,9 @@
 """Keeping what a drill found: S3, a row for the admin, and a document for `failover status`."""
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.db import DatabaseError
@@ -54,11 +55,14 @@ def _keep(result: Result) -> str:
             "report": f"{key}.html",
         },
     )
-    control.change("drill", lambda old: _document(result))
+    control.change("drill", lambda old: _document(result, old) if result.ran else old)
     return f"s3://{bucket_name('backups', where)}/{key}.html"
 
 
-def _document(result: Result) -> dict[str, object]:
+def _document(result: Result, old: Mapping[str, Any]) -> dict[str, object]:
+    failed = {*old.get("failed", ())} - {result.scenario}
+    if result.misses:
+        failed.add(result.scenario)
     return {
         "id": result.id,
         "scenario": result.scenario,
@@ -66,6 +70,7 @@ def _document(result: Result) -> dict[str, object]:
         "state": result.state,
         "passed": result.as_json()["passed"],
         "summary": "; ".join(result.misses) or result.told,
+        "failed": sorted(failed),  # scenarios, each as it was drilled last
     }
 
 

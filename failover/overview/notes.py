@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from failover.overview.model import Note, Overview, RegionView
@@ -62,13 +63,21 @@ def _furthest(overview: Overview) -> str:
     return max(reached)[2] if reached else ""
 
 
+def service(overview: Overview) -> Iterator[Note]:
+    """Whether anybody serves, of those that can be asked."""
+    asked = [one for one in overview.regions if one.name in settings.ANYPORT_REGION_URLS]
+    if asked and not any(one.web.ready for one in asked):
+        what = _("No region takes requests: every page answers 503.")
+        yield Note(State.FAILING, what, "manage.py failover check")
+
+
 def silence(overview: Overview) -> Iterator[Note]:
     for one in overview.regions:
         asked = {"web": one.web, "PostgreSQL": one.database, "Redis": one.redis}
         parts = [name for name, part in asked.items() if part and part.problem]
         if parts:
             yield Note(
-                State.FAILING if one.web.problem else State.DEGRADED,
+                State.DEGRADED,
                 _("%(region)s: no answer from %(parts)s.")
                 % {"region": one.title, "parts": ", ".join(parts)},
                 _check(one),
@@ -199,6 +208,11 @@ def drill(overview: Overview) -> Iterator[Note]:
         what = _("The last drill, %(scenario)s, did not pass: %(summary)s")
         words = {"scenario": told.get("scenario", ""), "summary": told.get("summary") or "–"}
         yield Note(State.DEGRADED, what % words, f"manage.py failover drill {words['scenario']}")
+    others = [name for name in told.get("failed", ()) if name != told.get("scenario")]
+    if others:
+        what = _("Drills that did not pass when they were last held: %(scenarios)s.")
+        words = {"scenarios": ", ".join(others)}
+        yield Note(State.DEGRADED, what % words, f"manage.py failover drill {others[0]}")
 
 
 def sessions(overview: Overview) -> Iterator[Note]:
@@ -210,6 +224,7 @@ def sessions(overview: Overview) -> Iterator[Note]:
 
 
 RULES: Final = (
+    service,
     writers,
     silence,
     readiness,

@@ -53,7 +53,7 @@ def promote(request: Request, provider: Provider, say: Say) -> Record:
     owner = f"{settings.ANYPORT_REGION} {socket.gethostname()} {os.getpid()}"
     with hold(LEASE, owner=owner, duration=DURATION, data={"region": request.region}) as lease:
         try:
-            ledger = _begin(request, provider)
+            ledger = begin(request, provider)
             if not ledger.record.underway:
                 return ledger.record
             ledger.record.attempt = lease.attempt
@@ -75,7 +75,8 @@ def _check_name(request: Request) -> None:
         raise Refused(f"There is no region {request.region}: {', '.join(names)}.")
 
 
-def _begin(request: Request, provider: Provider) -> Ledger:
+def begin(request: Request, provider: Provider) -> Ledger:
+    """What is under way, or what would be done anew. Changes and writes nothing. Raises Refused."""
     ledger = Ledger.read()
     if ledger and ledger.record.underway and _resumes(ledger.record, request, provider):
         return ledger
@@ -84,7 +85,7 @@ def _begin(request: Request, provider: Provider) -> Ledger:
 
 
 def _resumes(record: Record, request: Request, provider: Provider) -> bool:
-    """Take up what is under way; False when a new promotion has to replace it."""
+    """Whether it takes up what is under way; if not, a new promotion has to replace that."""
     record.allow_data_loss |= request.allow_data_loss
     if record.begun:
         if provider.servers()[record.target].answers:
@@ -96,6 +97,11 @@ def _resumes(record: Record, request: Request, provider: Provider) -> bool:
         elif request.region != record.target:
             return False  # it died as the new writer
     elif not request.unattended:
+        if request.region is not None and request.region == record.old:
+            raise Refused(
+                f"A promotion that moves the writer away from {record.old} is half done. Finish "
+                f"that first: manage.py failover promote {record.wanted or ''}".rstrip()
+            )
         record.wanted = request.region
     elif record.wanted and not provider.servers()[record.wanted].answers:
         record.wanted = None  # whoever asked for it is gone, and it is, too
@@ -121,7 +127,10 @@ def prepare(request: Request, provider: Provider) -> Record:
         redis=request.redis,
     )
     if request.region is not None and request.region == old and planned:
-        return replace(record, target=old, finished=records.now())
+        if records.writer().get("region") in (None, old):
+            return replace(record, target=old, finished=records.now())
+        # It was promoted by hand: what is left is a generation to agree on, and its verification.
+        return replace(record, target=old, done=[step.name for step in STEPS[:-2]])
     problem = _problem(record, servers, provider, unattended=request.unattended)
     if problem:
         raise Refused(problem)

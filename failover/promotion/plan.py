@@ -31,7 +31,7 @@ def planned_steps(
         "generation": "the next number, in PostgreSQL and in DynamoDB",
         "verify": "one row, which a standby has to confirm",
     }
-    return {step.title: would[step.name] for step in STEPS}
+    return {step.title: "done" if step.name in record.done else would[step.name] for step in STEPS}
 
 
 def _fencing(record: Record, standbys: list[str]) -> str:
@@ -45,6 +45,8 @@ def _fencing(record: Record, standbys: list[str]) -> str:
 
 
 def _foreseen(record: Record, servers: Mapping[str, Server], provider: Provider) -> tuple[str, str]:
+    if record.begun:
+        return record.target, f"{record.target}, as was chosen"
     if provider.moves_whole and record.planned and record.wanted:
         return record.wanted, "as asked"
     # As if all standbys had been detached now; a writer that answers still sends them the rest.

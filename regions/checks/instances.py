@@ -35,6 +35,15 @@ SERVING: Final = Check(
     rank=0,
     deep=False,
 )
+ADDRESSES: Final = Check(
+    "region.addresses",
+    "ANYPORT_REGION_URLS names each region's own address",
+    impact="None. But nobody can see whether that region serves, and it cannot be drained.",
+    advice="ANYPORT_REGION_URLS=REGION=https://…,… with each region's address past the front door.",
+    worst=State.DEGRADED,
+    rank=5,
+    deep=False,
+)
 READY: Final = Check(
     "region.ready",
     "each region's web instance answers and takes requests",
@@ -76,6 +85,17 @@ VERSION: Final = Check(
     rank=6,
     deep=False,
 )
+
+
+@conclusion(ADDRESSES, needs=())
+def addresses(findings: Sequence[Finding]) -> Iterator[Finding]:
+    unnamed = [
+        name for name in settings.ANYPORT_REGIONS if name not in settings.ANYPORT_REGION_URLS
+    ]
+    if unnamed:
+        yield ADDRESSES.problem("settings", f"no address of {', '.join(unnamed)}")
+    else:
+        yield ADDRESSES.ok("settings", f"of {', '.join(settings.ANYPORT_REGIONS)}")
 
 
 @probes

@@ -83,8 +83,11 @@ SELECT pg_current_wal_lsn() - '0/0'::pg_lsn,
 """
 _STANDBYS: Final = """
 SELECT application_name, COALESCE(state, 'unknown'), COALESCE(sync_state, 'unknown')
-FROM pg_stat_replication ORDER BY application_name
+FROM pg_stat_replication
+WHERE COALESCE(state, 'unknown') IN ('streaming', 'unknown') AND application_name <> 'pg_basebackup'
+ORDER BY application_name
 """
+"""Their states are unknown to a role that is no member of pg_monitor."""
 _WAITING: Final = """
 SELECT count(*), COALESCE(extract(epoch FROM max(clock_timestamp() - query_start)), 0)::float
 FROM pg_stat_activity WHERE wait_event = 'SyncRep'
@@ -238,14 +241,16 @@ def beside_the_writer(findings: Sequence[Finding]) -> Iterator[Finding]:
 def _synchronous(found: Finding) -> Finding:
     names, standbys = found.data["synchronous"], found.data["standbys"]
     if not names:
+        return _not_synchronous(found)
+    if any(sync == "unknown" for _, _, sync in standbys):
+        user = settings.DATABASES["default"]["USER"]
         return SYNCHRONOUS.problem(
             found.where,
-            "synchronous_standby_names is empty: a commit is on one server only",
+            f"{names}: the role {user} is not told what standbys confirm",
             region=found.region,
             state=State.DEGRADED,
-            impact="None yet; orders acknowledged now are lost if this server is.",
-            advice=f"ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 "
-            f"({', '.join(settings.ANYPORT_REGIONS)})'; SELECT pg_reload_conf();",
+            impact="None known: nobody can see whether a commit is in two regions.",
+            advice=f"On the writer, as a superuser: GRANT pg_monitor TO {user};",
         )
     confirming = [name for name, state, sync in standbys if sync in ("sync", "quorum")]
     wanted = int(match[1]) if (match := re.match(r"(?i)(?:any|first)\s+(\d+)", names)) else 1
@@ -256,6 +261,25 @@ def _synchronous(found: Finding) -> Finding:
     if len(confirming) < wanted or (waiting and longest > WAITING):
         return SYNCHRONOUS.problem(found.where, detail, region=found.region)
     return SYNCHRONOUS.ok(found.where, detail, region=found.region)
+
+
+def _not_synchronous(found: Finding) -> Finding:
+    """To wait for standbys that are not there would stop every commit."""
+    if found.data["standbys"]:
+        advice = (
+            f"ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 "
+            f"({', '.join(settings.ANYPORT_REGIONS)})'; SELECT pg_reload_conf();"
+        )
+    else:
+        advice = "Give it a standby in another region first; only then let commits wait for one."
+    return SYNCHRONOUS.problem(
+        found.where,
+        "synchronous_standby_names is empty: a commit is on one server only",
+        region=found.region,
+        state=State.DEGRADED,
+        impact="None yet; orders acknowledged now are lost if this server is.",
+        advice=advice,
+    )
 
 
 def _lag(found: Finding, standby: Finding) -> Finding:

@@ -7,14 +7,22 @@ import psycopg
 from regions.embedded.plan import Plan
 from regions.embedded.ports import LOOPBACK
 from regions.embedded.postgres import SUPERUSER, PostgresError
+from regions.postgres.connection import BoundedConnection
 
 
-def connect_admin(plan: Plan, region: str, dbname: str = "postgres") -> psycopg.Connection:
+class AdminConnection(BoundedConnection):
+    """A server that was frozen carries out no time-out of its own."""
+
+    answer_limit = 12.0
+
+
+def connect_admin(plan: Plan, region: str, dbname: str = "postgres") -> AdminConnection:
     """A superuser's connection to the region's node, in autocommit mode.
 
-    Raises psycopg.OperationalError when the node does not answer within 2 seconds.
+    Raises psycopg.OperationalError when the node does not answer within 2 seconds, and for a
+    statement that takes longer than 10.
     """
-    return psycopg.connect(
+    return AdminConnection.connect(
         host=LOOPBACK,
         port=plan.port("postgres", region),
         user=SUPERUSER,
@@ -96,6 +104,6 @@ def streaming(plan: Plan, writer: str) -> set[str]:
 def promote(plan: Plan, region: str) -> None:
     """Promote a standby; returns when it accepts writes. Raises PostgresError when it does not."""
     with connect_admin(plan, region) as connection:
-        row = connection.execute("SELECT pg_promote(true, 15)").fetchone()
+        row = connection.execute("SELECT pg_promote(true, 9)").fetchone()
     if row != (True,):
-        raise PostgresError(f"{region} was not promoted within 15 seconds")
+        raise PostgresError(f"{region} was not promoted within 9 seconds")

@@ -88,11 +88,11 @@ def _ask_table(table: str, keys: Sequence[str]) -> Answer:
 def _take_and_release() -> Answer:
     """Under a name of its own, as a lease that was released is kept otherwise."""
     name = f"check|{uuid4()}"
-    lease = leases.try_acquire(name, owner=f"check in {settings.ANYPORT_REGION}")
     try:
+        lease = leases.try_acquire(name, owner=f"check in {settings.ANYPORT_REGION}")
         lease.check()
         leases.release(lease)
-    finally:
+    finally:  # also where no answer came: it may be there all the same
         dynamodb().delete_item(TableName=leases_table(), Key={"name": {"S": name}})
     return Answer("acquired and released")
 

@@ -5,14 +5,18 @@ from typing import Any
 
 import pytest
 from botocore.stub import ANY, Stubber
+from django.db import connection
 
-from failover.promotion.errors import Refused
-from failover.promotion.machine import Request, prepare
+from failover.promotion.errors import Refused, Unfinished
+from failover.promotion.machine import Request, prepare, promote
+from failover.promotion.steps import STEPS
 from failover.providers import aws
 from failover.providers.aws import AwsProvider
 from regions.regions import all_regions, region
 from regions.servers import ProviderError
-from storage.clients import elasticache, rds
+from storage import control
+from storage.clients import dynamodb, elasticache, rds
+from storage.tables import control_table
 
 GLOBAL, DATASTORE = "anyport-global", "anyport-datastore"
 CODES = {where.name: where.aws_region for where in all_regions()}
@@ -70,17 +74,14 @@ class Aws:
         self.is_global(old, Status=status, FailoverState=state)
 
     def are_clusters(self, **status: str) -> None:
-        for name, stubber in self.rds.items():
-            found = {
-                "Status": status.get(name, "available"),
-                "Endpoint": f"{name}.example",
-                "Port": 5432,
-            }
-            stubber.add_response(
-                "describe_db_clusters",
-                {"DBClusters": [found]},
-                {"DBClusterIdentifier": ARNS[name]},
-            )
+        for name in self.rds:
+            self.is_cluster(name, (f"{name}.example", 5432), status.get(name, "available"))
+
+    def is_cluster(self, name: str, address: tuple[str, int], status: str = "available") -> None:
+        found = {"Status": status, "Endpoint": address[0], "Port": address[1]}
+        self.rds[name].add_response(
+            "describe_db_clusters", {"DBClusters": [found]}, {"DBClusterIdentifier": ARNS[name]}
+        )
 
     def is_datastore(self, primary: str, status: str = "available") -> None:
         members = [
@@ -239,6 +240,46 @@ def test_without_the_writer_nothing_is_promoted_unless_the_loss_is_allowed(cloud
     record = prepare(Request("tokyo", "tests", allow_data_loss=True), AwsProvider())
 
     assert (record.old, record.planned) == ("taiwan", False)
+
+
+def looks(cloud: Aws) -> None:
+    cloud.is_global("taiwan")
+    cloud.are_clusters()
+
+
+@pytest.mark.usefixtures("provisioned")
+@pytest.mark.django_db(transaction=True)
+def test_a_planned_move_that_was_refused_is_taken_up_and_ends(cloud: Aws) -> None:
+    """What Aurora moves to is, for once, the writer of the tests."""
+    connection.ensure_connection()
+    writer = connection.connection.info.host, connection.connection.info.port
+    request, steps = Request("tokyo", "tests", redis=False), []
+    for answer in ("InvalidGlobalClusterStateFault", ""):
+        for _ in ("whether it can be done", "fence", "choose"):
+            looks(cloud)
+        cloud.is_global("taiwan")
+        if answer:
+            cloud.rds["tokyo"].add_client_error("switchover_global_cluster", answer)
+    cloud.rds["tokyo"].add_response("switchover_global_cluster", {}, switchover(cloud))
+    for _ in ("it moved", "others follow"):
+        cloud.is_global("tokyo")
+    cloud.is_datastore("taiwan")
+    for _ in ("begin a generation", "verify by a write"):
+        cloud.is_global("tokyo")
+        cloud.is_cluster("tokyo", writer)
+    for _ in ("all follow", *CODES):
+        cloud.is_global("tokyo")
+
+    with pytest.raises(Unfinished, match="cannot be moved as it is now"):
+        promote(request, AwsProvider(), lambda *told: None)
+    record = promote(request, AwsProvider(), lambda step, *told: steps.append(step.name))
+
+    told = control.read("writer").data
+    for name in ("promotion", "writer"):
+        dynamodb().delete_item(TableName=control_table(), Key={"name": {"S": name}})
+    assert steps == [step.name for step in STEPS]
+    assert (record.old, record.target, record.generation) == ("taiwan", "tokyo", 1)
+    assert (told["region"], told["generation"]) == ("tokyo", 1)
 
 
 def test_redis_follows(cloud: Aws) -> None:

@@ -376,7 +376,7 @@ def test_prefixes_choose_whole_parts_and_what_is_unknown_is_refused() -> None:
     wrong = [run("check", *words) for words in (["--only", "postgr"], ["--region", "osaka"])]
 
     assert set(found) == {"audit.files", "audit.caches"}
-    assert [code for code, _, _ in wrong] == [1, 1]
+    assert [code for code, _, _ in wrong] == [3, 3]
     for name in ("postgres.role", "audit.files", "clock.skew"):
         assert name in listed
 

@@ -157,6 +157,22 @@ def test_a_frozen_standby_is_1(stack: Stack) -> None:
     assert lost["seconds"] < 2 + 1  # it was bounded, give or take a busy machine
 
 
+def test_a_role_that_is_not_told_of_standbys_learns_what_to_grant(stack: Stack) -> None:
+    plain = LIVE | {"DATABASE_USER": "plain", "DATABASE_PASSWORD": "plain"}
+    with stack.pg_admin(stack.roles["postgres"]) as server:
+        server.execute("CREATE ROLE plain LOGIN PASSWORD 'plain'")
+        server.execute("GRANT SELECT ON django_migrations TO plain")
+        try:
+            code, output, _ = run("check", "--json", "--only", "postgres.synchronous", **plain)
+        finally:
+            server.execute("DROP OWNED BY plain")
+            server.execute("DROP ROLE plain")
+
+    (found,) = json.loads(output)["checks"]
+    assert (code, found["status"]) == (1, "degraded")
+    assert found["advice"].endswith("GRANT pg_monitor TO plain;")
+
+
 def test_commits_that_no_standby_confirms_are_2(stack: Stack) -> None:
     wait_whole()
     standbys = [region for region in stack.regions if region != stack.roles["postgres"]]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from failover.checks.takeover import apart
 from regions.checks.instances import VERSION, VIEW, versions
 from regions.checks.postgres import (
     LAGGING,
@@ -137,6 +138,20 @@ def test_two_writers_and_none_are_failing_and_say_what_to_type() -> None:
     assert "manage.py failover promote singapore" in none.advice
 
 
+@pytest.mark.parametrize(
+    ("coordination", "endpoint", "state"),
+    [("tokyo", "", OK), ("taiwan", "", DEGRADED), ("taiwan", "http://127.0.0.1:1", OK)],
+)
+def test_whoever_is_lost_with_the_writer_cannot_agree_on_another(
+    settings: Any, coordination: str, endpoint: str, state: State
+) -> None:
+    settings.COORDINATION_REGION, settings.DYNAMODB_ENDPOINT_URL = coordination, endpoint
+
+    (found,) = apart([primary(), standby()])
+
+    assert found.state == state
+
+
 def test_lag_is_told_in_bytes_and_seconds() -> None:
     assert of(LAGGING, primary(), standby()) == [(OK, "0 bytes, 0.0 s behind")]
     behind = standby(position=(1 << 30) - 2048, behind=11.5)
@@ -166,7 +181,19 @@ def test_a_standby_with_another_history_is_named() -> None:
         ({"standbys": [("tokyo", "streaming", "async")]}, FAILING),
         ({"synchronous": "ANY 2 (a, b, c)"}, FAILING),
         ({"synchronous": ""}, DEGRADED),
+        ({"standbys": [("tokyo", "unknown", "unknown")]}, DEGRADED),
     ],
 )
 def test_commits_must_be_in_two_regions(data: dict[str, Any], state: State) -> None:
     assert of(SYNCHRONOUS, primary(**data))[0][0] == state
+
+
+def test_commits_are_told_to_wait_for_standbys_that_are_there() -> None:
+    """Else they would wait for ever."""
+
+    def advice(**data: Any) -> str:
+        findings = beside_the_writer([primary(synchronous="", **data)])
+        return next(found.advice for found in findings if found.check is SYNCHRONOUS)
+
+    assert "ALTER SYSTEM SET" in advice()
+    assert "ALTER SYSTEM" not in advice(standbys=[])

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -162,6 +164,24 @@ def test_control_a_region_that_is_only_stopped_breaks_its_sockets(
 
     assert broken
     assert 1012 not in {code for tab in broken for code in tab.codes}
+
+
+def test_control_a_region_that_is_only_killed_fails_requests(stack: Stack) -> None:
+    """What is under way there cannot be sent again, as nobody knows what became of it."""
+    victim = next(region for region in stack.regions if region != stack.roles["postgres"])
+    with Load(stack.front, requests=REQUESTS[-1:]) as load:
+        account = load.accounts[stack.front]
+        wait_until(lambda: load.served(stack.front) > SOME, 30, "requests are served")
+        pid = stack.kill("web", victim, signal.SIGSTOP)
+        wait_until(
+            lambda: account.failures or time.monotonic() - account.answers[-1][0] > 1,
+            30,
+            f"a request is under way in {victim}",
+        )
+        stack.kill("web", victim)
+        stack.wait_restarted("web", victim, pid)
+
+    assert account.failures > 0
 
 
 def test_the_last_region_is_refused_and_forced(stack: Stack, operator: Operator) -> None:

@@ -1,5 +1,6 @@
 """Drills in the admin: listed, and their reports opened by those who may see them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
@@ -73,11 +74,15 @@ def test_report_is_refused_to_staff_without_the_permission() -> None:
 def test_kept_again_it_is_one_drill_and_the_last_one_that_status_reads() -> None:
     result = held()
     keep(result)
+    keep(replace(result, id="never", state=State.NOT_RUN))
 
-    assert DrillRun.objects.count() == 1
+    assert DrillRun.objects.filter(state=State.MISSED).count() == 1
     last = control.read("drill").data
     assert (last["id"], last["passed"], last["summary"]) == (
         result.id,
         False,
         "reading did not come back",
     )
+    assert last["failed"] == ["region-loss"]
+    keep(replace(result, misses=[], state=State.PASSED))
+    assert control.read("drill").data["failed"] == []

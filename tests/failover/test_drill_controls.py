@@ -38,3 +38,21 @@ def test_orders_are_lost_when_commits_wait_for_no_standby(own_stack: Stack) -> N
     assert held.code == 1
     assert held.account["lost"] > 0
     assert f"{held.account['lost']} acknowledged orders lost, target 0" in held.report["misses"]
+
+
+def test_more_is_sold_than_there_is_when_stock_may_go_below_zero(own_stack: Stack) -> None:
+    held = hold_without("stock", own_stack)
+
+    assert held.code == 1
+    assert held.account["oversold"] > 0
+    assert f"{held.account['oversold']} units oversold, target 0" in held.report["misses"]
+
+
+def test_two_writers_are_told_when_nobody_fences_the_old_one(own_stack: Stack) -> None:
+    old = own_stack.roles["postgres"]
+
+    held = hold_without("fence", own_stack)
+
+    assert held.code == 1
+    (told,) = {miss for miss in held.report["misses"] if miss.startswith("writes were taken by")}
+    assert old in told

@@ -15,7 +15,8 @@ from tests.failover.drilling import hold, start
 from tests.stack import Booted, Stack, wait_until
 
 NOT_KNOWN, NOT_RUN, INTERRUPTED = 3, 4, 130
-WITH_CUT = "partition"
+WITH_CUT, TWICE = "partition", "redis-flush"
+"""Scenarios with a test of their own."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,9 @@ cuts = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("scenario", [name for name in all_scenarios() if name != WITH_CUT])
+@pytest.mark.parametrize(
+    "scenario", [name for name in all_scenarios() if name not in {WITH_CUT, TWICE}]
+)
 def test_nothing_is_lost(watched_stack: Stack, scenario: str) -> None:
     held = hold(watched_stack, scenario)
 
@@ -50,6 +53,17 @@ def test_nothing_is_lost(watched_stack: Stack, scenario: str) -> None:
     assert held.account["acknowledged"] > 0
     assert held.account["sessions"] == 5
     assert "s3://anyport-backups-" in held.told
+
+
+def test_every_repeat_is_in_the_table(watched_stack: Stack, tmp_path: Path) -> None:
+    table = tmp_path / "table.md"
+    words = ("--repeat", "2", "--markdown", str(table))
+
+    held = hold(watched_stack, TWICE, *words)
+
+    assert held.code == 0, held.told
+    assert held.told.count(f"passed  {TWICE}") == 2
+    assert f"| {TWICE} | 2 of 2 |" in table.read_text()
 
 
 def test_commands_of_an_operator_break_and_mend(watched_stack: Stack, tmp_path: Path) -> None:

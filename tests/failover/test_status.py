@@ -270,12 +270,18 @@ def test_a_drained_region_is_told_with_who_and_why() -> None:
 def test_documents_that_need_attention_are_told(stack: Stack) -> None:
     control.change("watch", lambda _: {"paused": True, "by": "ken", "why": "moving racks"})
     control.change(
-        "drill", lambda _: {"scenario": "partition", "passed": False, "summary": "1 order lost"}
+        "drill",
+        lambda _: {
+            "scenario": "partition",
+            "passed": False,
+            "summary": "1 order lost",
+            "failed": ["freeze", "partition"],
+        },
     )
     control.change("promotion", lambda _: {"target": "tokyo", "step": "fence", "problem": "alas"})
     control.change("writer", lambda _: {"region": "atlantis", "generation": 2})
 
-    overview = seen("all answers", lambda one: len(notes(one)) == 4)
+    overview = seen("all answers", lambda one: len(notes(one)) == 5)
 
     writer = stack.roles["postgres"].title()
     assert {what: advice for _, what, advice in notes(overview)} == {
@@ -288,6 +294,9 @@ def test_documents_that_need_attention_are_told(stack: Stack) -> None:
         ),
         "The last drill, partition, did not pass: 1 order lost": (
             "manage.py failover drill partition"
+        ),
+        "Drills that did not pass when they were last held: freeze.": (
+            "manage.py failover drill freeze"
         ),
     }
 
@@ -311,12 +320,12 @@ def test_a_stopped_region_is_told(stack: Stack) -> None:
         stack.start_process("web", "tokyo")
 
     tokyo = report["regions"]["tokyo"]
-    assert (report["exit_code"], tokyo["status"], tokyo["ready"]) == (2, "failing", False)
+    assert (report["exit_code"], tokyo["status"], tokyo["ready"]) == (1, "failing", False)
     assert "refused" in tokyo["web"]["problem"]
     assert tokyo["postgresql"]["problem"] == ""
     assert report["regions"]["taiwan"]["status"] == "ok"
     assert {
-        "status": "failing",
+        "status": "degraded",
         "what": "Tokyo: no answer from web.",
         "advice": "manage.py failover check --region tokyo",
     } in report["attention"]
@@ -333,7 +342,7 @@ def test_a_frozen_region_is_told_and_not_waited_for(stack: Stack) -> None:
     assert one.database is not None
     assert one.redis is not None
     assert [part.problem != "" for part in (one.web, one.database, one.redis)] == [True] * 3
-    assert ("failing", "Singapore: no answer from web, PostgreSQL, Redis.") in [
+    assert ("degraded", "Singapore: no answer from web, PostgreSQL, Redis.") in [
         note[:2] for note in notes(overview)
     ]
     stack.mend()
@@ -447,6 +456,7 @@ def test_everything_frozen_at_once_is_told_without_a_traceback(
     assert done.stdout.startswith("✗ Something does not work.")
     assert done.stdout.count("no answer from web, PostgreSQL, Redis.") == 3
     assert "Start a PostgreSQL server" in done.stdout
+    assert "No region takes requests: every page answers 503." in done.stdout
 
 
 def test_one_that_never_answers_costs_the_others_nothing() -> None:

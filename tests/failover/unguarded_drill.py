@@ -1,6 +1,7 @@
 """Drills with one guard removed: `python -m tests.failover.unguarded_drill GUARD`.
 
-Guards: `none` removed, though answers get lost on the way; `key`; `commit`; `copy`. Prints what
+Guards: `none` removed, though answers get lost on the way; `key`; `commit`; `copy`; `stock`;
+`fence`. Prints what
 `failover drill --json` prints, and ends with its exit code.
 """
 
@@ -17,18 +18,22 @@ django.setup()
 
 # ruff: noqa: E402 (Django first)
 from django.conf import settings
+from django.db.models import F, Q
 
 from failover.actions.drill import EXIT_CODES
 from failover.drills import Scenario, Wound
 from failover.drills.browser import Answer, Browser
+from failover.drills.cast import CAUSE
 from failover.drills.engine import Course, Drill
 from failover.drills.faults import Faults, Part
 from failover.drills.scenarios import redis_flush
 from failover.drills.shoppers import Buyer, Purchase
 from orders.models import Order
-from regions.embedded import postgres_client
+from regions.embedded import postgres, postgres_client
 from regions.embedded.faults import EmbeddedFaults
 from regions.embedded.processes import wait_until
+from shop.models import StockItem
+from shop.services.stock import receive_stock
 from storage.clients import dynamodb
 from storage.tables import create_tables, sessions_table
 
@@ -104,12 +109,65 @@ def flush_without_copies(faults: Faults) -> Wound:
     return redis_flush.scenario.strike(faults)
 
 
+# --- Stock that may go below zero ----------------------------------------------------------------
+
+
+def sell_what_is_not_there(faults: Faults) -> Wound:
+    """Everything is on back-order: nobody is told any more that something is sold out."""
+    StockItem.objects.filter(back_order=False).update(back_order=True)
+    assert wait_until(StockItem.objects.filter(_below_zero()).exists, 120)
+    return Wound("stock may go below zero")
+
+
+def _below_zero() -> Q:
+    return Q(allocated__gt=F("on_hand"))
+
+
+def fill_up() -> None:
+    for item in StockItem.objects.filter(_below_zero()):
+        receive_stock({item.variant_id: -item.balance}, CAUSE)
+    StockItem.objects.update(back_order=False)
+
+
+# --- An old writer that goes on ------------------------------------------------------------------
+
+
+def promote_beside_the_writer(faults: Faults) -> Wound:
+    """Nobody fences the old one, and each acknowledges what no other server has."""
+    assert isinstance(faults, EmbeddedFaults)
+    new = next(region for region in faults.regions if region != faults.writer())
+    with postgres_client.connect_admin(faults._plan, faults.writer()) as server:
+        server.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
+        server.execute("SELECT pg_reload_conf()")
+    postgres_client.promote(faults._plan, new)
+    with postgres_client.connect_admin(faults._plan, new) as server:
+        server.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
+        server.execute("SELECT pg_reload_conf()")
+    return Wound(f"{new} was promoted beside the writer")
+
+
+class FencesAtLast(EmbeddedFaults):
+    """As an operator would, when the damage is done."""
+
+    def wait_whole(self, timeout: float) -> None:
+        writers = self.takes_writes()
+        new = postgres.elect(self._plan)
+        if len(writers) > 1 and new:
+            self.stop([Part("postgres", region) for region in writers - {new.region}])
+            with postgres_client.connect_admin(self._plan, new.region) as server:
+                server.execute("ALTER SYSTEM RESET synchronous_standby_names")
+                server.execute("SELECT pg_reload_conf()")
+        super().wait_whole(timeout)
+
+
 def everything(guard: str) -> Scenario:
     if guard in {"none", "key"}:
         lose_answers(keys=guard != "key")
     strikes: dict[str, Callable[[Faults], Wound]] = {
         "commit": lose_the_only_server,
         "copy": flush_without_copies,
+        "stock": sell_what_is_not_there,
+        "fence": promote_beside_the_writer,
     }
     return Scenario(help=f"without {guard}", strike=strikes.get(guard, nothing), lasts=2)
 
@@ -119,7 +177,10 @@ def main(guard: str) -> int:
     course = Course(
         settings.ANYPORT_URL, settings.ANYPORT_REGION_URLS, shoppers=6, busy=True, recovery=15
     )
-    result = Drill(guard, everything(guard), EmbeddedFaults(), course).run()
+    try:
+        result = Drill(guard, everything(guard), FencesAtLast(), course).run()
+    finally:
+        fill_up()
     print(json.dumps({"drills": [result.as_json()]}))
     return EXIT_CODES[result.state]
 

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 import httpx
 import psutil
 import psycopg
+import pytest
 
+from regions.postgres.connection import NoAnswer
 from tests.shopper import ADDRESS, Shopper, new_email
 from tests.stack import Stack, wait_until
 
@@ -82,6 +84,16 @@ def test_a_frozen_writer_is_not_waited_for(own_stack: Stack) -> None:
 
     assert refused.status_code == 503
     assert orders_of(own_stack, email) == 1
+
+
+def test_a_server_that_freezes_under_the_stacks_own_question_is_given_up(
+    own_stack: Stack,
+) -> None:
+    standby = next(each for each in own_stack.regions if each != own_stack.roles["postgres"])
+    with own_stack.pg_admin(standby) as server:
+        server.answer_limit = 1.0
+        with frozen(own_stack.pid("postgres", standby)), pytest.raises(NoAnswer):
+            server.execute("SELECT 1")
 
 
 def test_a_plain_connection_waits_on(own_stack: Stack) -> None:

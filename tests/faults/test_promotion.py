@@ -55,6 +55,9 @@ def test_promotion_goes_on_after_a_kill_at_every_step(own_stack: Stack) -> None:
     for step in STEPS:
         died = promote(own_stack, target, patch=DIES_AT.format(step=step.name))
         assert died.returncode == KILLED, died.stderr
+        if step is STEPS[0]:
+            back = promote(own_stack, old)
+    foreseen = json.loads(promote(own_stack, target, "--dry-run", "--json").stdout)
     status = json.loads(failover(own_stack, "status", "--json").stdout)
     record = promoted(own_stack, target)
 
@@ -64,6 +67,10 @@ def test_promotion_goes_on_after_a_kill_at_every_step(own_stack: Stack) -> None:
         f"A promotion of {target.title()} is under way, at step {STEPS[-1].name}.",
         f"If it does not go on by itself: manage.py failover promote {target}",
     ) in {(note["what"], note["advice"]) for note in status["attention"]}
+    assert back.returncode == REFUSED
+    assert f"Finish that first: manage.py failover promote {target}" in back.stderr
+    done = [title for title, would in foreseen["steps"].items() if would == "done"]
+    assert (foreseen["resumed"], done) == (True, [step.title for step in STEPS[:-1]])
     assert (record["target"], record["from"], record["done"][0]) == (target, old, "fence")
     assert generations(own_stack)[len(before) :] == [(record["generation"], target)]
     promises.make(5)
@@ -95,6 +102,26 @@ def test_switchover_loses_no_acknowledged_write(
     wait_followed(own_stack, target)
     with own_stack.pg_admin(old) as former:  # nothing is left that would keep it from following
         assert replication._stored(former, "primary_conninfo") is None
+
+
+def test_a_writer_that_was_promoted_by_hand_is_agreed_on(own_stack: Stack) -> None:
+    before, new = standbys(own_stack)
+    promoted(own_stack, before, "--keep-redis")
+    wait_followed(own_stack, before)
+    own_stack.stop_process("postgres", before)
+    with own_stack.pg_admin(new) as server:
+        assert server.execute("SELECT pg_promote()").fetchone() == (True,)
+    own_stack.start_process("postgres", before)
+    wait_followed(own_stack, new)
+    words = f"{new.title()} takes writes, but the regions agreed on {before.title()}."
+    told = failover(own_stack, "status", "--json").stdout
+
+    record = promoted(own_stack, new)
+
+    assert words in told
+    assert words not in failover(own_stack, "status", "--json").stdout
+    assert generations(own_stack)[-1] == (record["generation"], new)
+    assert "already" in promote(own_stack, new).stdout
 
 
 def test_a_standby_that_was_away_first_gets_what_it_lacks(own_stack: Stack) -> None:
