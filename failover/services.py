@@ -54,7 +54,8 @@ class Running:
             found = self.probe.check.ok(
                 self.probe.where, answer.detail, region=self.probe.region, data=answer.data
             )
-            self.finding = replace(found, seconds=time.monotonic() - self.began)
+            seconds = time.monotonic() - self.began
+            self.finding = replace(found, seconds=seconds, silent=answer.silent)
 
     def _problem(self, state: State, detail: str) -> Finding:
         probe, seconds = self.probe, time.monotonic() - self.began
@@ -113,7 +114,7 @@ def check_everything(
     for conclusion in registered_conclusions:
         if not needed.isdisjoint(check.id for check in conclusion.gives):
             findings.extend(conclusion.conclude(tuple(findings)))
-    return [finding for finding in findings if finding.check.id in wanted]
+    return [each for each in findings if each.check.id in wanted and not each.silent]
 
 
 def _needed(wanted: set[str]) -> set[str]:

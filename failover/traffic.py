@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from regions.whereabouts import region_of
+from regions.whereabouts import region_of_database
 from storage import drain
 
 LIMIT: Final = 2.0
@@ -146,4 +146,4 @@ def writers_region() -> str:
     except DatabaseError:
         return ""
     info = connection.connection.info
-    return region_of(f"{info.host}:{info.port}")
+    return region_of_database(info.host, info.port)

@@ -1,6 +1,5 @@
 """Operators' checks of jobs: a task is done, and each region has a worker that answers."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -47,12 +46,12 @@ ANY: Final = Check(
 )
 WORKERS: Final = Check(
     "jobs.workers",
-    "each region has a worker that answers",
+    "each region has a worker that answers and takes tasks",
     impact="None: the other regions' workers do its jobs.",
     advice="Read the log of that region's worker, and start it again.",
     worst=State.DEGRADED,
     rank=4,
-    after=("redis.primary", "jobs.any"),
+    after=("redis.primary", "jobs.any", "region.drained"),
     deep=False,
 )
 
@@ -79,27 +78,32 @@ def _echo() -> Answer:
 
 def _ask_workers() -> Answer:
     """Every worker says which region it is of. Ends as soon as all regions are heard of."""
-    regions: Counter[str] = Counter()
+    heard: set[str] = set()
+    taking: set[str] = set()
     silence = patience(0.5)  # after the last answer, until no more are awaited
 
     def hear(reply: dict[str, Any]) -> None:
-        regions.update(map(str, reply.values()))
-        if regions.keys() >= {region.name for region in all_regions()}:
+        for told in reply.values():
+            heard.add(told["region"])
+            if told["takes_tasks"]:
+                taking.add(told["region"])
+        if heard >= {region.name for region in all_regions()}:
             raise _AllAnswered
 
     with suppress(_AllAnswered):
         app.control.broadcast("region", reply=True, timeout=silence, callback=hear)
-    if not regions:
+    if not heard:
         raise RuntimeError("no worker answers")
-    return Answer(f"of {', '.join(sorted(regions))}", {"workers": dict(regions)})
+    return Answer(f"of {', '.join(sorted(heard))}", {"heard": heard, "taking": taking})
 
 
 @conclusion(WORKERS, needs=[ANY])
 def workers(findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings_of(ANY, findings):
-        for region in all_regions() if "workers" in finding.data else ():
-            count = finding.data["workers"].get(region.name, 0)
-            if count:
-                yield WORKERS.ok("worker", "answers", region=region.name)
+        for region in all_regions() if "heard" in finding.data else ():
+            if region.name in finding.data["taking"]:
+                yield WORKERS.ok("worker", "takes tasks", region=region.name)
+            elif region.name in finding.data["heard"]:
+                yield WORKERS.problem("worker", "answers, and takes no tasks", region=region.name)
             else:
                 yield WORKERS.problem("worker", "no worker answers", region=region.name)

@@ -22,6 +22,10 @@ def echo(key: str) -> None:
 
 
 @inspect_command()
-def region(state: Any) -> str:
-    """Which region a worker is of: `app.control.broadcast("region", reply=True)`."""
-    return str(settings.ANYPORT_REGION)
+def region(state: Any) -> dict[str, Any]:
+    """Which region a worker is of, and whether it takes tasks: one of a drained region does not.
+
+    `app.control.broadcast("region", reply=True)`.
+    """
+    consumer = state.consumer.task_consumer
+    return {"region": settings.ANYPORT_REGION, "takes_tasks": bool(consumer and consumer.queues)}

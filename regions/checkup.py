@@ -79,6 +79,8 @@ class Answer:
 
     detail: str
     data: Mapping[str, Any] = field(default_factory=dict)
+    silent: bool = False
+    """It is for conclusions alone, which tell what there is to tell."""
 
 
 class Degraded(Exception):
@@ -130,6 +132,8 @@ class Finding:
     advice: str = ""
     seconds: float = 0.0
     data: Mapping[str, Any] = field(default_factory=dict)
+    silent: bool = False
+    """Not told, but concluded from."""
 
 
 type Probes = Callable[[], Iterable[Probe]]

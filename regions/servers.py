@@ -16,6 +16,8 @@ class Server:
     """Whether it receives the log from another server now."""
     age: float | None = None
     """Seconds since the last transaction that it has replayed was committed."""
+    behind: float | None = None
+    """Seconds that it lacked of the writer's commits, when that was last told."""
     problem: str = ""
 
     @property

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-from regions.regions import all_regions
+from regions.regions import all_regions, this_region
 
 
 def stack() -> dict[str, Any]:
@@ -41,3 +41,20 @@ def region_of(address: str) -> str:
     if (host, port) == (settings.DATABASE_LOCAL_HOST[0], str(settings.DATABASE_LOCAL_HOST[1])):
         return str(settings.ANYPORT_REGION)
     return ""
+
+
+def database_hosts() -> dict[str, tuple[str, int]]:
+    """By region, as the hosts' names tell it, or else the order of ANYPORT_REGIONS."""
+    names = [region.name for region in all_regions()]
+    hosts = {region_of(f"{host}:{port}"): (host, port) for host, port in settings.DATABASE_HOSTS}
+    if hosts.keys() == set(names):
+        return {name: hosts[name] for name in names}
+    if len(names) == len(settings.DATABASE_HOSTS):
+        return dict(zip(names, settings.DATABASE_HOSTS, strict=True))
+    return {this_region().name: settings.DATABASE_LOCAL_HOST}
+
+
+def region_of_database(host: str, port: int) -> str:
+    """Empty when nothing tells."""
+    known = (name for name, address in database_hosts().items() if address == (host, port))
+    return next(known, "") or region_of(f"{host}:{port}")

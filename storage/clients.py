@@ -12,6 +12,7 @@ from django.conf import settings
 from regions.regions import Region, region
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_elasticache import ElastiCacheClient
     from mypy_boto3_rds import RDSClient
@@ -91,3 +92,10 @@ def elasticache(where: Region) -> "ElastiCacheClient":
     """ElastiCache's control plane in the given region. Only failover.providers.aws asks it."""
     with _making:
         return _session().client("elasticache", region_name=where.aws_region, config=boto_config())
+
+
+@cache
+def cloudwatch(where: Region) -> "CloudWatchClient":
+    """CloudWatch in the given region. Only failover.providers.aws asks it."""
+    with _making:
+        return _session().client("cloudwatch", region_name=where.aws_region, config=boto_config())

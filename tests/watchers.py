@@ -79,6 +79,11 @@ def watching(stack: Stack, logs: Path, *, blind: str = "", patch: str = "") -> I
     watchers = Watchers(stack, logs, processes)
     try:
         watchers.wait_said("watch: leads")
+        wait_until(
+            lambda: watchers.said.count("watch: follows the leader") >= len(processes) - 1,
+            60,
+            "the others follow whoever leads",
+        )
         for region in {*stack.regions} - {blind}:
             wait_until(lambda region=region: watchers.view(region).get("writer"), 60, region)  # type: ignore[misc]  # its default
         yield watchers

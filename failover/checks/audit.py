@@ -56,7 +56,7 @@ def _ask_settings(subject: str) -> Answer:
 def _answer(remaining: list[Part], parts: list[Part]) -> Answer:
     accepted = len(parts) - len(remaining)
     detail = f"none but {accepted} accepted" if accepted else "none"
-    return Answer(detail if not remaining else "see below", {"left": remaining})
+    return Answer(detail, {"left": remaining}, silent=bool(remaining))
 
 
 @conclusion(*CHECKS.values(), needs=[*CHECKS.values()])

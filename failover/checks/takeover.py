@@ -59,7 +59,7 @@ APART: Final = Check(
     "promotion.apart",
     "the writer is not in the region where promotions are agreed on (COORDINATION_REGION)",
     impact="None yet. Were that region lost whole, its writer could be replaced by hand only.",
-    advice="manage.py failover promote REGION, into another region; or set COORDINATION_REGION.",
+    advice="manage.py failover promote REGION, with the name of another region.",
     worst=State.DEGRADED,
     rank=7,
     after=("postgres.writer",),
@@ -80,10 +80,10 @@ def apart(findings: Sequence[Finding]) -> Iterator[Finding]:
     here = settings.COORDINATION_REGION
     found = [each for each in findings_of(ROLE, findings) if each.data.get("writer")]
     if settings.DYNAMODB_ENDPOINT_URL:
-        yield APART.ok("DynamoDB", "one endpoint, which is in no region")
+        yield APART.ok("DynamoDB", "where its one endpoint is")
     elif any(each.region == here for each in found):
         yield APART.problem("DynamoDB", f"both are in {here}", region=here)
-    elif found:
+    elif any(each.region for each in found):
         yield APART.ok("DynamoDB", f"in {here}")
 
 

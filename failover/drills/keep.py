@@ -10,7 +10,7 @@ from django.db import DatabaseError
 
 from failover.drills.cast import await_database
 from failover.drills.html import as_html
-from failover.drills.results import Result
+from failover.drills.results import Result, State
 from failover.models import DrillRun
 from regions.regions import Region, local_first
 from storage import control
@@ -55,13 +55,14 @@ def _keep(result: Result) -> str:
             "report": f"{key}.html",
         },
     )
-    control.change("drill", lambda old: _document(result, old) if result.ran else old)
+    not_run = result.state is State.NOT_RUN
+    control.change("drill", lambda old: old if not_run else _document(result, old))
     return f"s3://{bucket_name('backups', where)}/{key}.html"
 
 
 def _document(result: Result, old: Mapping[str, Any]) -> dict[str, object]:
     failed = {*old.get("failed", ())} - {result.scenario}
-    if result.misses:
+    if result.state is not State.PASSED:
         failed.add(result.scenario)
     return {
         "id": result.id,

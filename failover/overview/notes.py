@@ -64,9 +64,9 @@ def _furthest(overview: Overview) -> str:
 
 
 def service(overview: Overview) -> Iterator[Note]:
-    """Whether anybody serves, of those that can be asked."""
-    asked = [one for one in overview.regions if one.name in settings.ANYPORT_REGION_URLS]
-    if asked and not any(one.web.ready for one in asked):
+    """Whether anybody serves, where all can be asked."""
+    known = settings.ANYPORT_REGION_URLS
+    if all(one.name in known and not one.web.ready for one in overview.regions):
         what = _("No region takes requests: every page answers 503.")
         yield Note(State.FAILING, what, "manage.py failover check")
 

@@ -12,8 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from failover.overview.model import Database, Redis
-from regions.regions import all_regions, this_region
-from regions.whereabouts import region_of
+from regions.regions import this_region
 from sessions_ext.redis_store import count_live
 from storage.redis import redis_primary
 
@@ -39,17 +38,6 @@ class _Brief(psycopg.Connection[Any]):
 
     def wait[T](self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         return super().wait(gen, interval, ANSWER)
-
-
-def database_hosts() -> dict[str, tuple[str, int]]:
-    """By region, as the hosts' names tell it, or else the order of ANYPORT_REGIONS."""
-    names = [region.name for region in all_regions()]
-    hosts = {region_of(f"{host}:{port}"): (host, port) for host, port in settings.DATABASE_HOSTS}
-    if hosts.keys() == set(names):
-        return {name: hosts[name] for name in names}
-    if len(names) == len(settings.DATABASE_HOSTS):
-        return dict(zip(names, settings.DATABASE_HOSTS, strict=True))
-    return {this_region().name: settings.DATABASE_LOCAL_HOST}
 
 
 def redis_urls() -> dict[str, str]:

@@ -19,6 +19,7 @@ from failover.overview.model import (
 )
 from failover.overview.notes import notes
 from regions.regions import Region, all_regions
+from regions.whereabouts import database_hosts
 from storage.clients import dynamodb
 
 type Answers = Mapping[tuple[str, str], Any]
@@ -59,7 +60,7 @@ def _questions() -> dict[tuple[str, str], Any]:
     for region in all_regions():
         questions["web", region.name] = partial(instances.ask_web, region.name)
         questions["sockets", region.name] = partial(instances.ask_sockets, region.name)
-    for name, (host, port) in stores.database_hosts().items():
+    for name, (host, port) in database_hosts().items():
         questions["database", name] = partial(stores.ask_database, host, port)
     for name, url in stores.redis_urls().items():
         questions["redis", name] = partial(stores.ask_redis, url)
@@ -78,7 +79,7 @@ def _regions(
     answers: Answers, found: Control, before: Mapping[str, Sample]
 ) -> tuple[RegionView, ...]:
     databases = stores.databases_behind(
-        {name: _answer(answers, "database", name, Database) for name in stores.database_hosts()}
+        {name: _answer(answers, "database", name, Database) for name in database_hosts()}
     )
     redis = stores.redis_behind(
         {name: _answer(answers, "redis", name, Redis) for name in stores.redis_urls()}

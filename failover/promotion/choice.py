@@ -7,6 +7,7 @@ all, it does so only when the old writer stopped in good order, and said where i
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 
 from failover.promotion.errors import Refused
 from regions.servers import Fence, Server
@@ -57,7 +58,7 @@ def choose(
     }
     if not known:
         raise Refused("No standby answers: there is nobody to promote.")
-    furthest = max(known.values(), key=lambda server: server.reach)
+    furthest = max(known.values(), key=lambda server: _rank(server, wanted))
     missing = sorted(standbys.keys() - known.keys())
     if why := _proof(furthest, fence, missing, confirmed):
         loss = ""
@@ -67,6 +68,12 @@ def choose(
             bring = f"Bring {_and(missing)} back, or accept" if missing else "Accept"
             raise Refused(f"{loss} {bring} it: --allow-data-loss.")
     return _towards(wanted, known, furthest, why, loss)
+
+
+def _rank(server: Server, wanted: str | None) -> tuple[tuple[int, int], bool, float]:
+    """Where positions are not known, the wanted one, or whoever was behind least."""
+    behind = inf if server.behind is None else server.behind
+    return server.reach, server.region == wanted, -behind
 
 
 def _proof(furthest: Server, fence: Fence, missing: list[str], confirmed: bool) -> str:
@@ -105,6 +112,8 @@ def _loss(furthest: Server, fence: Fence, missing: list[str]) -> str:
         parts.append(f" that {furthest.region} has not")
     if fence.end is not None:
         parts.append(f": it lacks {fence.end - (furthest.position or 0)} bytes of the log")
+    if furthest.behind is not None:
+        parts.append(f"; {furthest.region} was {furthest.behind:.2f} s behind when last seen")
     if furthest.age is not None:
         parts.append(f"; the last transaction it has was committed {furthest.age:.0f} s ago")
     return "".join(parts) + "."

@@ -49,7 +49,7 @@ class Request:
 def promote(request: Request, provider: Provider, say: Say) -> Record:
     """Returns the finished record. Raises Refused (NotUndone, too), Unfinished, LeaseTaken and
     LeasesUnreachable."""
-    _check_name(request)
+    _check_name(request)  # before it waits for the lease
     owner = f"{settings.ANYPORT_REGION} {socket.gethostname()} {os.getpid()}"
     with hold(LEASE, owner=owner, duration=DURATION, data={"region": request.region}) as lease:
         try:
@@ -77,6 +77,7 @@ def _check_name(request: Request) -> None:
 
 def begin(request: Request, provider: Provider) -> Ledger:
     """What is under way, or what would be done anew. Changes and writes nothing. Raises Refused."""
+    _check_name(request)
     ledger = Ledger.read()
     if ledger and ledger.record.underway and _resumes(ledger.record, request, provider):
         return ledger
@@ -129,8 +130,11 @@ def prepare(request: Request, provider: Provider) -> Record:
     if request.region is not None and request.region == old and planned:
         if records.writer().get("region") in (None, old):
             return replace(record, target=old, finished=records.now())
-        # It was promoted by hand: what is left is a generation to agree on, and its verification.
-        return replace(record, target=old, done=[step.name for step in STEPS[:-2]])
+        # It was promoted by hand: what is left is Redis, a generation to agree on, and a write.
+        others = [name for name, server in servers.items() if server.takes_writes and name != old]
+        if others:
+            raise Refused(f"{' and '.join(others)} takes writes, too: stop it first.")
+        return replace(record, target=old, done=[step.name for step in STEPS[:-3]])
     problem = _problem(record, servers, provider, unattended=request.unattended)
     if problem:
         raise Refused(problem)

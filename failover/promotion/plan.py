@@ -1,6 +1,7 @@
 """What a promotion would do, for `--dry-run`: with today's figures, and nothing changed."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from rich.table import Table
 from rich.text import Text
@@ -10,6 +11,8 @@ from failover.promotion.record import Record
 from failover.promotion.steps import STEPS
 from failover.providers.base import Provider
 from regions.servers import Fence, Server
+
+NOTHING: Final = "nothing is left to do"
 
 
 def planned_steps(
@@ -31,7 +34,7 @@ def planned_steps(
         "generation": "the next number, in PostgreSQL and in DynamoDB",
         "verify": "one row, which a standby has to confirm",
     }
-    return {step.title: "done" if step.name in record.done else would[step.name] for step in STEPS}
+    return {step.title: NOTHING if step.name in record.done else would[step.name] for step in STEPS}
 
 
 def _fencing(record: Record, standbys: list[str]) -> str:

@@ -13,12 +13,14 @@ the attempt has none to be shown to.
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 
+from failover.providers.aurora_lag import last_lag
 from regions.regions import Region, all_regions, local_first, region
 from regions.servers import Fence, ProviderError, Server
 from storage.clients import elasticache, rds
@@ -57,8 +59,12 @@ class AwsProvider:
     def servers(self) -> dict[str, Server]:
         members = _members(_global_cluster())
         with ThreadPoolExecutor(len(settings.ANYPORT_REGIONS)) as pool:
-            found = pool.map(lambda where: _server(where, members.get(where.name)), all_regions())
-            return {server.region: server for server in found}
+            found = list(
+                pool.map(lambda where: _server(where, members.get(where.name)), all_regions())
+            )
+            if not any(server.takes_writes for server in found):  # what is lost is asked next
+                found = list(pool.map(lambda server: _with_lag(server, members), found))
+        return {server.region: server for server in found}
 
     def address(self, region_name: str) -> tuple[str, int]:
         member = _members(_global_cluster()).get(region_name)
@@ -190,6 +196,13 @@ def _server(where: Region, member: Any) -> Server:
         return Server(where.name, answers=False, problem=f"is {status}")
     follows = member.get("SynchronizationStatus") == "connected"
     return Server(where.name, True, bool(member.get("IsWriter")), follows=follows)
+
+
+def _with_lag(server: Server, members: dict[str, Any]) -> Server:
+    if not server.answers:
+        return server
+    arn = members[server.region]["DBClusterArn"]
+    return replace(server, behind=last_lag(region(server.region), arn))
 
 
 def _ask_to_move(where: Region, arn: str, *, planned: bool) -> None:

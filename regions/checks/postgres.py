@@ -21,7 +21,7 @@ from regions.checkup import (
     findings_of,
     probes,
 )
-from regions.whereabouts import region_of
+from regions.whereabouts import region_of_database
 
 LAG: Final = 10.0
 """Seconds a standby may be behind before it is called degraded."""
@@ -109,7 +109,7 @@ def servers() -> Iterator[Probe]:
             ROLE,
             f"{host}:{port}",
             partial(_ask, host, port),
-            region_of(f"{host}:{port}"),
+            region_of_database(host, port),
             advice=f"pg_isready -h {host} -p {port}; read that server's log; start it again: it"
             " returns as a standby.",
         )

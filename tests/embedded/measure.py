@@ -19,7 +19,7 @@ IDLE = 30
 def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         began = time.monotonic()
-        booted = Booted(Path(directory) / "stack")
+        booted = Booted(Path(directory) / "stack", watched=True)
         try:
             booted.wait_ready()
             ready = time.monotonic() - began

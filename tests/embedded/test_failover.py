@@ -216,9 +216,9 @@ def test_promotion_by_hand_needs_no_configuration(marked: Stack) -> None:
     assert again.headers["Location"] == pressed.headers["Location"]
     shopper.client.close()
 
-    with own_stack.writer() as connection:
-        connection.execute("INSERT INTO marks VALUES ('after')")
-        assert connection.info.port == own_stack.plan.port("postgres", new)
+    with own_stack.writer() as live:
+        live.execute("INSERT INTO marks VALUES ('after')")
+        assert live.info.port == own_stack.plan.port("postgres", new)
     wait_for_marks(own_stack, third, ["before", "after"])
     wait_until(lambda: own_stack.roles["postgres"] == new, 10, "roles follow")
 

@@ -16,6 +16,10 @@ SHORT = ("--shoppers", "6", "--busy", "--json")
 """Few shoppers; and a busy machine's seconds are no finding here."""
 
 
+OURS = ("ANYPORT_", "DATABASE_", "REDIS_", "AWS_", "STRIPE_", "DJANGO_", "PYTEST_")
+"""What the tests' own environment has of a stack."""
+
+
 @dataclass(frozen=True)
 class Held:
     """A drill that has ended."""
@@ -33,8 +37,7 @@ class Held:
 
 def environment(stack: Stack) -> dict[str, str]:
     """The stack's own, and nothing of the tests' settings."""
-    ours = ("ANYPORT_", "DATABASE_", "REDIS_", "AWS_", "STRIPE_", "DJANGO_", "PYTEST_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     return kept | stack.plan.environment(stack.plan.regions[0])
 
 

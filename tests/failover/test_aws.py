@@ -1,6 +1,7 @@
 """Aurora and ElastiCache as botocore's Stubber answers: what they are asked, what goes wrong."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,14 +10,16 @@ from django.db import connection
 
 from failover.promotion.errors import Refused, Unfinished
 from failover.promotion.machine import Request, prepare, promote
+from failover.promotion.plan import planned_steps
 from failover.promotion.steps import STEPS
 from failover.providers import aws
+from failover.providers.aurora_lag import METRIC, last_lag
 from failover.providers.aws import AwsProvider
 from regions.regions import all_regions, region
 from regions.servers import ProviderError
 from storage import control
-from storage.clients import dynamodb, elasticache, rds
-from storage.tables import control_table
+from storage.clients import cloudwatch, elasticache, rds
+from tests.failover.tables import own_tables
 
 GLOBAL, DATASTORE = "anyport-global", "anyport-datastore"
 CODES = {where.name: where.aws_region for where in all_regions()}
@@ -29,12 +32,13 @@ class Aws:
     def __init__(self) -> None:
         self.rds = {name: Stubber(rds(region(name))) for name in CODES}
         self.elasticache = {name: Stubber(elasticache(region(name))) for name in CODES}
+        self.cloudwatch = {name: Stubber(cloudwatch(region(name))) for name in CODES}
         for stubber in self.all:
             stubber.activate()
 
     @property
     def all(self) -> list[Stubber]:
-        return [*self.rds.values(), *self.elasticache.values()]
+        return [*self.rds.values(), *self.elasticache.values(), *self.cloudwatch.values()]
 
     def end(self) -> None:
         for stubber in self.all:
@@ -82,6 +86,32 @@ class Aws:
         self.rds[name].add_response(
             "describe_db_clusters", {"DBClusters": [found]}, {"DBClusterIdentifier": ARNS[name]}
         )
+
+    def was_behind(self, name: str, *milliseconds: float) -> None:
+        """From minute to minute, the last one last; without any, nothing is known."""
+        filed = [
+            {"Name": "DBClusterIdentifier", "Value": "anyport"},
+            {"Name": "SourceRegion", "Value": CODES["taiwan"]},
+        ]
+        stubber, named = self.cloudwatch[name], {"Namespace": "AWS/RDS", "MetricName": METRIC}
+        stubber.add_response(
+            "list_metrics",
+            {"Metrics": [named | {"Dimensions": filed}] if milliseconds else []},
+            named | {"Dimensions": filed[:1]},
+        )
+        if milliseconds:
+            began = datetime(2026, 11, 30, tzinfo=UTC)
+            points = [
+                {"Timestamp": began + timedelta(minutes=minute), "Maximum": value}
+                for minute, value in enumerate(milliseconds)
+            ]
+            stubber.add_response(
+                "get_metric_statistics",
+                {"Datapoints": points[::-1]},
+                named
+                | {"Dimensions": filed, "Period": 60, "Statistics": ["Maximum"]}
+                | {"StartTime": ANY, "EndTime": ANY},
+            )
 
     def is_datastore(self, primary: str, status: str = "available") -> None:
         members = [
@@ -231,15 +261,26 @@ def test_servers_tell_who_writes_and_who_is_away(cloud: Aws) -> None:
 
 @pytest.mark.usefixtures("provisioned")
 def test_without_the_writer_nothing_is_promoted_unless_the_loss_is_allowed(cloud: Aws) -> None:
-    for _ in range(2):
+    for _ in range(3):
         cloud.is_global("taiwan")
         cloud.are_clusters(taiwan="inaccessible-encryption-credentials")
+        cloud.was_behind("tokyo", 90_000, 420)
+        cloud.was_behind("singapore")
+    cloud.is_datastore("taiwan")
 
     with pytest.raises(Refused, match="acknowledged here before another region has it"):
         prepare(Request("tokyo", "tests"), AwsProvider())
-    record = prepare(Request("tokyo", "tests", allow_data_loss=True), AwsProvider())
+    record = prepare(Request(None, "tests", allow_data_loss=True), AwsProvider())
+    steps = planned_steps(record, AwsProvider().servers(), AwsProvider())
 
     assert (record.old, record.planned) == ("taiwan", False)
+    assert "tokyo was 0.42 s behind when last seen" in steps["Choose the new one"]
+
+
+def test_a_silent_cloudwatch_stops_nothing(cloud: Aws) -> None:
+    cloud.cloudwatch["tokyo"].add_client_error("list_metrics", "AccessDenied")
+
+    assert last_lag(region("tokyo"), ARNS["tokyo"]) is None
 
 
 def looks(cloud: Aws) -> None:
@@ -270,13 +311,12 @@ def test_a_planned_move_that_was_refused_is_taken_up_and_ends(cloud: Aws) -> Non
     for _ in ("all follow", *CODES):
         cloud.is_global("tokyo")
 
-    with pytest.raises(Unfinished, match="cannot be moved as it is now"):
-        promote(request, AwsProvider(), lambda *told: None)
-    record = promote(request, AwsProvider(), lambda step, *told: steps.append(step.name))
+    with own_tables():
+        with pytest.raises(Unfinished, match="cannot be moved as it is now"):
+            promote(request, AwsProvider(), lambda *told: None)
+        record = promote(request, AwsProvider(), lambda step, *told: steps.append(step.name))
+        told = control.read("writer").data
 
-    told = control.read("writer").data
-    for name in ("promotion", "writer"):
-        dynamodb().delete_item(TableName=control_table(), Key={"name": {"S": name}})
     assert steps == [step.name for step in STEPS]
     assert (record.old, record.target, record.generation) == ("taiwan", "tokyo", 1)
     assert (told["region"], told["generation"]) == ("tokyo", 1)

@@ -22,6 +22,7 @@ from redis import Redis
 
 from storage.clients import dynamodb
 from storage.tables import control_table, create_tables, sessions_table, slots_table
+from tests.stack import Stack
 
 REPOSITORY = Path(__file__).parent.parent.parent
 STORES = "postgres.role,postgres.writer,redis,sessions.stores,s3,dynamodb"
@@ -181,9 +182,10 @@ def test_dead_redis_is_2_and_named(valkey: tuple[subprocess.Popen[bytes], str]) 
     server.kill()
     server.wait()
 
-    code, found = check(REDIS, REDIS_URL=url)
+    code, found = check(f"{REDIS},channels.echo", REDIS_URL=url)
 
     assert (code, failing(found)) == (2, {"redis.primary"})
+    assert found["channels.echo"][0]["status"] == "degraded"
     assert found["sessions.stores"][0]["status"] == "degraded"  # DynamoDB serves them
     assert url.removeprefix("redis://") in found["redis.primary"][0]["where"]
 
@@ -298,6 +300,24 @@ def test_a_replica_of_another_primary_is_1(
     assert "the replica of another primary" in found["redis.replica"][0]["detail"]
 
 
+def test_what_is_made_here_and_not_found_in_a_region_is_named(stack: Stack) -> None:
+    """Those regions are of another shop, which has its own sessions and files."""
+    regions = [f"{name}={where['web']}" for name, where in stack.regions.items()]
+
+    code, found = check("sessions.elsewhere,s3.elsewhere", ANYPORT_REGION_URLS=",".join(regions))
+
+    told = {(name, one["region"], one["detail"]) for name, some in found.items() for one in some}
+    assert code == 1
+    assert told == {
+        (name, region, detail)
+        for region in stack.regions
+        for name, detail in (
+            ("sessions.elsewhere", "is not known there: a visitor without a session was served"),
+            ("s3.elsewhere", "is not found there"),
+        )
+    }
+
+
 def test_a_table_that_is_missing_is_2_and_named(
     valkey: tuple[subprocess.Popen[bytes], str],
 ) -> None:
@@ -391,4 +411,5 @@ def test_help_documents_the_exit_codes() -> None:
     code, output, _ = run("check", "--help")
 
     assert code == 0
-    assert "exit codes:" in output
+    for line in ("0  ok", "1  degraded", "2  failing", "3  nothing was checked"):
+        assert line in output

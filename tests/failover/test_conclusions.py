@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from failover.checks.takeover import apart
+from jobs.checks import ANY, workers
 from regions.checks.instances import VERSION, VIEW, versions
 from regions.checks.postgres import (
     LAGGING,
@@ -95,6 +96,16 @@ def test_a_clock_is_judged_past_the_time_that_the_answer_took(
     ahead: float, error: float, state: State
 ) -> None:
     assert states(skew([view("tokyo", clock=(ahead, error))])) == {"tokyo": state}
+
+
+def test_a_worker_that_takes_no_tasks_is_named() -> None:
+    heard = ANY.ok("all", "", data={"heard": {"taiwan", "tokyo"}, "taking": {"taiwan"}})
+
+    assert [(one.region, one.state, one.detail) for one in workers([heard])] == [
+        ("taiwan", OK, "takes tasks"),
+        ("tokyo", DEGRADED, "answers, and takes no tasks"),
+        ("singapore", DEGRADED, "no worker answers"),
+    ]
 
 
 # --- PostgreSQL --------------------------------------------------------------------------------

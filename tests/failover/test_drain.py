@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import psutil
 import psycopg
 import pytest
 from django.conf import settings
@@ -132,6 +132,9 @@ def test_nobody_notices_that_a_region_is_drained_and_returns(
             f"every tab is open elsewhere than in {victim}: {tabs}",
         )
         assert operator.type_json("drain", victim)[1]["outcome"] == "was drained"
+        workers = operator.type_json("check", "--only", "jobs.workers")[1]["checks"]
+        idle = [each["region"] for each in workers if "takes no tasks" in each["detail"]]
+        assert idle == [victim]
 
         code, report = operator.type_json("undrain", victim)
 
@@ -172,14 +175,18 @@ def test_control_a_region_that_is_only_killed_fails_requests(stack: Stack) -> No
     with Load(stack.front, requests=REQUESTS[-1:]) as load:
         account = load.accounts[stack.front]
         wait_until(lambda: load.served(stack.front) > SOME, 30, "requests are served")
-        pid = stack.kill("web", victim, signal.SIGSTOP)
-        wait_until(
-            lambda: account.failures or time.monotonic() - account.answers[-1][0] > 1,
-            30,
-            f"a request is under way in {victim}",
-        )
-        stack.kill("web", victim)
-        stack.wait_restarted("web", victim, pid)
+        pid = stack.pid("web", victim)
+        (worker,) = psutil.Process(pid).children()  # who answers
+        worker.suspend()
+        try:
+            wait_until(
+                lambda: account.failures or time.monotonic() - account.answers[-1][0] > 1,
+                30,
+                f"a request is under way in {victim}",
+            )
+        finally:
+            stack.kill("web", victim)
+            stack.wait_restarted("web", victim, pid)
 
     assert account.failures > 0
 

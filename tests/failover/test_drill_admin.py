@@ -1,5 +1,6 @@
 """Drills in the admin: listed, and their reports opened by those who may see them."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,8 +15,11 @@ from failover.drills.operations import FRONT, Kind, Operation, Outcome
 from failover.drills.outages import unavailable
 from failover.drills.results import Result, State
 from failover.models import DrillRun
+from regions.regions import region
 from shop.models import Customer
 from storage import control
+from storage.buckets import bucket_name
+from storage.clients import s3
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +64,14 @@ def test_report_is_opened_at_a_signed_address() -> None:
     report = httpx.get(answer["Location"], timeout=20)
     assert (report.status_code, report.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert "tokyo was killed" in report.text
+    run = DrillRun.objects.get()
+    kept = s3(region(run.region)).get_object(
+        Bucket=bucket_name("backups", region(run.region)),
+        Key=run.report.replace(".html", ".json"),
+    )
+    everything = json.load(kept["Body"])
+    assert everything["account"]["acknowledged"] == 7
+    assert [row[everything["columns"].index("what")] for row in everything["log"]] == ["page"]
     assert httpx.get(answer["Location"].partition("?")[0], timeout=20).status_code == 403
 
 

@@ -4,6 +4,8 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +13,16 @@ import pytest
 
 from failover.drills import all_scenarios
 from regions.embedded import cgroups
-from tests.failover.drilling import hold, start
+from regions.embedded.plan import REPOSITORY
+from tests.failover.drilling import OURS, SHORT, Held, environment, finish, hold, start
 from tests.stack import Booted, Stack, wait_until
 
 NOT_KNOWN, NOT_RUN, INTERRUPTED = 3, 4, 130
+CUT_OFF = "cut off: no other region can be reached from here"
 WITH_CUT, TWICE = "partition", "redis-flush"
 """Scenarios with a test of their own."""
+MOVED = ("database-loss", "freeze", "switchover", "writer-region-loss")
+"""After them another region takes writes."""
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +38,11 @@ def watched_stack(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Ite
         booted.stop()
 
 
+def assert_healed_by_itself(held: Held) -> None:
+    """While it lasted: what a drill mends afterwards is no merit of the shop."""
+    assert "not served again while it lasted" not in {one["text"] for one in held.report["marks"]}
+
+
 def can_cut() -> bool:
     return cgroups.mount() is not None and shutil.which("nft") is not None
 
@@ -45,9 +56,15 @@ cuts = pytest.mark.skipif(
     "scenario", [name for name in all_scenarios() if name not in {WITH_CUT, TWICE}]
 )
 def test_nothing_is_lost(watched_stack: Stack, scenario: str) -> None:
+    old = watched_stack.roles["postgres"]
+
     held = hold(watched_stack, scenario)
 
     assert held.code == 0, held.told
+    assert "waiting for shoppers to be served" in held.told
+    assert_healed_by_itself(held)
+    if scenario in MOVED:
+        wait_until(lambda: watched_stack.roles["postgres"] != old, 30, "another one writes")
     assert (held.report["state"], held.report["misses"]) == ("passed", [])
     assert held.account["problems"] == []
     assert held.account["acknowledged"] > 0
@@ -55,15 +72,33 @@ def test_nothing_is_lost(watched_stack: Stack, scenario: str) -> None:
     assert "s3://anyport-backups-" in held.told
 
 
-def test_every_repeat_is_in_the_table(watched_stack: Stack, tmp_path: Path) -> None:
+def test_a_stack_of_its_own_is_drilled_and_every_repeat_is_in_the_table(tmp_path: Path) -> None:
+    """As `make drill` does where none runs."""
     table = tmp_path / "table.md"
-    words = ("--repeat", "2", "--markdown", str(table))
+    words = ("drill", TWICE, *SHORT, "--repeat", "2", "--markdown", str(table))
+    before = directories()
 
-    held = hold(watched_stack, TWICE, *words)
+    held = finish(
+        subprocess.Popen(
+            [sys.executable, "-m", "regions.embedded.borrow", "failover", *words],
+            cwd=REPOSITORY,
+            env={k: v for k, v in os.environ.items() if not k.startswith(OURS)}
+            | {"ANYPORT_STATE": str(tmp_path / "none")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    )
 
     assert held.code == 0, held.told
+    assert "no stack runs: starting one of its own" in held.told
+    assert directories() <= before
     assert held.told.count(f"passed  {TWICE}") == 2
     assert f"| {TWICE} | 2 of 2 |" in table.read_text()
+
+
+def directories() -> set[Path]:
+    return {*Path(tempfile.gettempdir()).glob("anyport-*")}
 
 
 def test_commands_of_an_operator_break_and_mend(watched_stack: Stack, tmp_path: Path) -> None:
@@ -120,6 +155,8 @@ def test_nothing_is_lost_in_a_region_that_is_cut_off(watched_stack: Stack) -> No
 
     assert held.code == 0, held.told
     assert held.report["told"] == f"{old}, the writer's region, was cut off"
+    assert_healed_by_itself(held)
+    wait_until(lambda: watched_stack.roles["postgres"] != old, 30, "another one writes")
     assert held.account["problems"] == []
     assert held.account["acknowledged"] > 0
     assert tables() == ""
@@ -130,11 +167,26 @@ def test_a_killed_drill_is_healed(watched_stack: Stack) -> None:
     """SIGKILL: nobody is left to mend anything but the child that waits for that."""
     process = start(watched_stack, "manage.py", "failover", "drill", WITH_CUT, "--busy")
     wait_until(tables, 120, "the region is cut off")
+    wait_until(lambda: CUT_OFF in checked(watched_stack), 60, "check names the cut")
 
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
     wait_until(lambda: not tables(), 30, "the cut is healed")
+
+
+def checked(stack: Stack) -> str:
+    """What check finds of regions, from outside the cut."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "failover", "check", "--only", "region"],
+        cwd=REPOSITORY,
+        env=environment(stack),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.stdout
 
 
 def tables() -> str:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from threading import Event
@@ -22,7 +23,10 @@ from failover.actions.status import action
 from failover.overview import Overview, take, take_samples
 from failover.overview.ask import LIMIT, ask_all
 from failover.overview.facts import facts
+from failover.overview.instances import with_rate
 from failover.overview.model import RegionView
+from failover.overview.notes import errors
+from sessions_ext.engine import SessionStore
 from settings.env import HostPort
 from storage import control
 from storage.leases import release, try_acquire
@@ -201,6 +205,33 @@ def test_requests_a_second_are_those_between_two_looks(stack: Stack) -> None:
     assert rate.errors == 0
 
 
+def test_errors_are_told_a_second_and_need_attention() -> None:
+    overview = seen("all answer", lambda one: all(each.web.sample for each in one.regions))
+    web = region(overview, "tokyo").web
+    assert web.sample is not None
+    now = web.sample
+    before = replace(now, at=now.at - 10, answered=now.answered - 20, errors=now.errors - 5)
+
+    failing = with_rate(web, before)
+
+    assert failing.rate is not None
+    assert (failing.rate.requests, failing.rate.errors) == (pytest.approx(2), pytest.approx(0.5))
+    regions = [
+        replace(one, web=failing if one.name == "tokyo" else one.web) for one in overview.regions
+    ]
+    (note,) = errors(replace(overview, regions=regions))
+    assert note.what == "Tokyo answers 0.5 requests a second with an error."
+
+
+def test_sessions_that_live_are_counted() -> None:
+    before = seen("Redis tells", lambda one: one.sessions is not None).sessions
+    session = SessionStore()
+    session["colour"] = "blue"
+    session.create()
+
+    seen("one more lives", lambda one: one.sessions == (before or 0) + 1)
+
+
 @pytest.mark.usefixtures("same_code")
 def test_the_table_fits_100_columns_and_says_that_all_is_well(stack: Stack) -> None:
     seen("all is well", lambda one: not notes(one))
@@ -315,6 +346,7 @@ def test_a_lease_that_is_not_renewed_is_told() -> None:
 def test_a_stopped_region_is_told(stack: Stack) -> None:
     stack.stop_process("web", "tokyo")
     try:
+        wait_until(lambda: told()["exit_code"] == 1, 60, "nothing else is amiss")
         report = told()
     finally:
         stack.start_process("web", "tokyo")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,16 @@ def test_one_that_never_watched_beside_others_is_named() -> None:
     tell("taiwan")
 
     assert ask("watch.views").detail == "nothing for more than 20 s from tokyo, singapore"
+
+
+def test_what_keeps_state_in_one_process_is_named_with_its_setting(settings: Any) -> None:
+    here = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    settings.CACHES = settings.CACHES | {"near": here}
+
+    found = check_everything(only=["audit.caches"])
+
+    assert [(each.state, each.where) for each in found] == [(State.FAILING, "CACHES['near']")]
+    assert found[0].detail.startswith("anyport.E001: ")
 
 
 def test_a_pause_is_told_with_who_and_why() -> None:

@@ -3,16 +3,19 @@
 import logging
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from failover.promotion.record import Record, now
 from failover.promotion.steps import STEPS
-from failover.watching import probe
+from failover.watching import leadership, probe
+from failover.watching.leadership import Leadership
 from failover.watching.verdict import Policy, View, judge
 from failover.watching.watcher import Watcher, since_promoted
 from regions.embedded.provider import EmbeddedProvider
 from storage.clients import dynamodb
+from tests.stack import wait_until
 
 
 def test_without_dynamodb_nothing_is_decided(
@@ -34,6 +37,20 @@ def test_without_dynamodb_nothing_is_decided(
     assert [record.message for record in caplog.records if record.name == "failover.watch"] == [
         "watch: DynamoDB does not answer, so nothing is decided: ControlUnreachable"
     ]
+
+
+def test_one_leads_until_it_resigns_or_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leadership, "DURATION", 1.5)
+    monkeypatch.setattr(leadership, "LEASE", f"test|{uuid4()}")
+    first, second = Leadership("taiwan"), Leadership("tokyo")
+
+    both = first.renew(), second.renew(), first.renew()
+    first.resign()
+    resigned = second.renew(), first.renew()
+    wait_until(first.renew, 20, "the second is silent for a whole lease")
+
+    assert (both, resigned) == ((True, False, True), (True, False))
+    assert not second.renew()
 
 
 def test_a_refusal_half_way_keeps_no_watch_from_trying_again() -> None:

@@ -84,9 +84,7 @@ def lose_the_only_server(faults: Faults) -> Wound:
     assert isinstance(faults, EmbeddedFaults)
     writer = faults.writer()
     standbys = [Part("postgres", region) for region in faults.regions if region != writer]
-    with postgres_client.connect_admin(faults._plan, writer) as server:
-        server.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
-        server.execute("SELECT pg_reload_conf()")
+    wait_for_nobody(faults, writer)
     faults.stop(standbys)
     before = Order.objects.count()
     assert wait_until(lambda: Order.objects.count() >= before + ON_ONE_SERVER, 60)
@@ -135,29 +133,32 @@ def fill_up() -> None:
 def promote_beside_the_writer(faults: Faults) -> Wound:
     """Nobody fences the old one, and each acknowledges what no other server has."""
     assert isinstance(faults, EmbeddedFaults)
-    new = next(region for region in faults.regions if region != faults.writer())
-    with postgres_client.connect_admin(faults._plan, faults.writer()) as server:
-        server.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
-        server.execute("SELECT pg_reload_conf()")
+    old = faults.writer()
+    new = next(region for region in faults.regions if region != old)
+    wait_for_nobody(faults, old)
     postgres_client.promote(faults._plan, new)
-    with postgres_client.connect_admin(faults._plan, new) as server:
+    wait_for_nobody(faults, new)
+    return Wound(f"{new} was promoted beside the writer")
+
+
+def wait_for_nobody(faults: EmbeddedFaults, region: str) -> None:
+    with postgres_client.connect_admin(faults._plan, region) as server:
         server.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
         server.execute("SELECT pg_reload_conf()")
-    return Wound(f"{new} was promoted beside the writer")
 
 
 class FencesAtLast(EmbeddedFaults):
     """As an operator would, when the damage is done."""
 
     def wait_whole(self, timeout: float) -> None:
-        writers = self.takes_writes()
         new = postgres.elect(self._plan)
-        if len(writers) > 1 and new:
-            self.stop([Part("postgres", region) for region in writers - {new.region}])
-            with postgres_client.connect_admin(self._plan, new.region) as server:
+        writers = [node for node in postgres.nodes(self._plan) if not node.is_standby]
+        self.stop([Part("postgres", node.region) for node in writers if node != new])
+        super().wait_whole(timeout)
+        for region in self.regions:  # also who was rewound: it has the new writer's settings
+            with postgres_client.connect_admin(self._plan, region) as server:
                 server.execute("ALTER SYSTEM RESET synchronous_standby_names")
                 server.execute("SELECT pg_reload_conf()")
-        super().wait_whole(timeout)
 
 
 def everything(guard: str) -> Scenario:
@@ -177,11 +178,11 @@ def main(guard: str) -> int:
     course = Course(
         settings.ANYPORT_URL, settings.ANYPORT_REGION_URLS, shoppers=6, busy=True, recovery=15
     )
-    try:
-        result = Drill(guard, everything(guard), FencesAtLast(), course).run()
-    finally:
-        fill_up()
+    faults = FencesAtLast() if guard == "fence" else EmbeddedFaults()
+    result = Drill(guard, everything(guard), faults, course).run()
     print(json.dumps({"drills": [result.as_json()]}))
+    if guard == "stock":
+        fill_up()
     return EXIT_CODES[result.state]
 
 

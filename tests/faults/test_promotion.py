@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 from threading import Timer
 
+import psutil
 import psycopg
 import pytest
 
+from failover.promotion.plan import NOTHING
 from failover.promotion.steps import STEPS
 from regions.embedded import replication
 from regions.servers import Overtaken
@@ -15,6 +17,7 @@ from tests.promotions import (
     DONE,
     KILLED,
     REFUSED,
+    UNFINISHED,
     Promises,
     attempt_of,
     failover,
@@ -34,6 +37,27 @@ EmbeddedProvider.servers = lambda p: servers(p) | {{"{old}": Server("{old}", ans
 EmbeddedProvider.fence = lambda p, writer, **how: Fence(False, detail="it is cut off")
 """
 
+WRITES_TOO = """
+from dataclasses import replace
+servers = EmbeddedProvider.servers
+def both(provider):
+    found = servers(provider)
+    return found | {{"{old}": replace(found["{old}"], takes_writes=True)}}
+EmbeddedProvider.servers = both
+"""
+STOPS_RECEIVERS = """
+import psutil
+from regions.embedded.supervise import Supervisor
+verify = steps.generation.verify
+def verify_alone(address, promotion):
+    for key, state in Supervisor(EmbeddedProvider()._plan).states().items():
+        if key.startswith("postgres-") and state.pid:
+            for child in psutil.Process(state.pid).children():
+                if "walreceiver" in " ".join(child.cmdline()):
+                    child.suspend()
+    verify(address, promotion)
+steps.generation.verify = verify_alone
+"""
 CHOOSES_NOBODY = """
 from failover.promotion.errors import Refused
 def choose(*given, **more):
@@ -69,7 +93,7 @@ def test_promotion_goes_on_after_a_kill_at_every_step(own_stack: Stack) -> None:
     ) in {(note["what"], note["advice"]) for note in status["attention"]}
     assert back.returncode == REFUSED
     assert f"Finish that first: manage.py failover promote {target}" in back.stderr
-    done = [title for title, would in foreseen["steps"].items() if would == "done"]
+    done = [title for title, would in foreseen["steps"].items() if would == NOTHING]
     assert (foreseen["resumed"], done) == (True, [step.title for step in STEPS[:-1]])
     assert (record["target"], record["from"], record["done"][0]) == (target, old, "fence")
     assert generations(own_stack)[len(before) :] == [(record["generation"], target)]
@@ -86,6 +110,37 @@ def test_promotion_goes_on_after_a_kill_at_every_step(own_stack: Stack) -> None:
     assert len(generations(own_stack)) == len(before) + 1
 
 
+def test_a_write_that_no_standby_confirms_ends_no_promotion(own_stack: Stack) -> None:
+    old, target = own_stack.roles["postgres"], standbys(own_stack)[0]
+
+    left = promote(own_stack, target, "--keep-redis", patch=STOPS_RECEIVERS)
+    open_one = _verified(own_stack)
+    for region in {*own_stack.regions} - {target}:
+        for child in psutil.Process(own_stack.pid("postgres", region)).children():
+            child.resume()
+    promoted(own_stack, target, "--keep-redis")
+
+    assert left.returncode == UNFINISHED, left.stderr
+    assert f"{target} did not acknowledge a write" in left.stderr
+    assert (open_one, _verified(own_stack)) == (False, True)
+    wait_followed(own_stack, target)
+    assert writers(own_stack) == {target} != {old}
+
+
+def _verified(stack: Stack) -> bool:
+    """Of the last generation, as the writer's standbys have it: what waits is not seen."""
+    with stack.writer() as live:
+        row = live.execute(
+            "SELECT verified_at IS NOT NULL FROM failover_generation ORDER BY number DESC LIMIT 1"
+        ).fetchone()
+    return row == (True,)
+
+
+def _quorum(stack: Stack, writer: str) -> list[tuple[str]]:
+    with stack.pg_admin(writer) as server:
+        return server.execute("SELECT sync_state FROM pg_stat_replication").fetchall()
+
+
 def test_switchover_loses_no_acknowledged_write(
     own_stack: Stack, record_property: Callable[[str, object], None]
 ) -> None:
@@ -100,6 +155,8 @@ def test_switchover_loses_no_acknowledged_write(
     assert not promises.lost()
     assert own_stack.roles["valkey"] == target
     wait_followed(own_stack, target)
+    assert _quorum(own_stack, target) == [("quorum",)] * 2
+    assert _verified(own_stack)
     with own_stack.pg_admin(old) as former:  # nothing is left that would keep it from following
         assert replication._stored(former, "primary_conninfo") is None
 
@@ -116,8 +173,11 @@ def test_a_writer_that_was_promoted_by_hand_is_agreed_on(own_stack: Stack) -> No
     words = f"{new.title()} takes writes, but the regions agreed on {before.title()}."
     told = failover(own_stack, "status", "--json").stdout
 
+    refused = promote(own_stack, new, patch=WRITES_TOO.format(old=before))
     record = promoted(own_stack, new)
 
+    assert refused.returncode == REFUSED
+    assert f"{before} takes writes, too: stop it first." in refused.stderr
     assert words in told
     assert words not in failover(own_stack, "status", "--json").stdout
     assert generations(own_stack)[-1] == (record["generation"], new)
