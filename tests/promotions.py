@@ -38,7 +38,7 @@ Ledger.save = save_or_die
 machine.DURATION = 2.0
 """
 """A patch: the runner dies when it has done that step."""
-DONE, REFUSED, UNFINISHED, KILLED = 0, 1, 3, -9
+DONE, REFUSED, KILLED = 0, 1, -9
 
 
 def command(*words: str, patch: str = "") -> list[str]:

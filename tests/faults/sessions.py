@@ -284,7 +284,9 @@ def wait_for_trust(stack: Stack) -> None:
 
         def is_trusted(region: str = region) -> bool:
             shopper, base = Shopper(), stack.regions[region]["web"]
-            shopper.prefer(base, "USD")
+            asked = shopper.send("PATCH", f"{base}/api/session", json={"currency": "USD"})
+            if asked.status_code == 503:
+                return False  # it has not seen yet that a store is back
             before = loads_of(stack, region, "dynamodb")
             shopper.state(base)
             return loads_of(stack, region, "dynamodb") == before
