@@ -128,7 +128,7 @@ def own_stack(own_booted: Booted) -> Stack:
     stack = own_booted.wait_ready()
     stack.mend()
     for region in stack.regions.values():  # whose pools may be busy with the writer before
-        wait_until(lambda web=region["web"]: _sells(web), 30, f"{region['web']} writes again")  # type: ignore[misc]  # its default
+        wait_until(lambda web=region["web"]: _sells(web), 120, f"{region['web']} writes again")  # type: ignore[misc]  # its default
     return stack
 
 

@@ -12,8 +12,10 @@ from typing import Any, Self
 
 import psycopg
 
-from regions.embedded import postgres_client, replication
+from regions.embedded import replication
 from regions.embedded.plan import REPOSITORY
+from regions.embedded.ports import LOOPBACK
+from regions.embedded.postgres import SUPERUSER
 from tests.stack import Stack, wait_until
 
 _SCRIPT = """
@@ -39,6 +41,7 @@ machine.DURATION = 2.0
 """
 """A patch: the runner dies when it has done that step."""
 DONE, REFUSED, KILLED = 0, 1, -9
+TRIES = 4
 
 
 def command(*words: str, patch: str = "") -> list[str]:
@@ -62,7 +65,7 @@ def failover(stack: Stack, *words: str, patch: str = "") -> subprocess.Completed
     return subprocess.run(
         command(*words, patch=patch),
         cwd=REPOSITORY,
-        env=environment(stack),
+        env=environment(stack) | {"DJANGO_SETTINGS_MODULE": "tests.patient"},
         capture_output=True,
         text=True,
         timeout=180,
@@ -71,17 +74,47 @@ def failover(stack: Stack, *words: str, patch: str = "") -> subprocess.Completed
 
 
 def promoted(stack: Stack, *words: str) -> dict[str, Any]:
-    """The record of a promotion that has to succeed."""
-    answer = promote(stack, *words, "--json")
+    """The record of a promotion that has to succeed.
+
+    A busy machine ends some tries: "Not finished: type the same command again".
+    """
+    for _ in range(TRIES):
+        answer = promote(stack, *words, "--json")
+        if answer.returncode == DONE:
+            break
     assert answer.returncode == DONE, answer.stderr
     record: dict[str, Any] = json.loads(answer.stdout)
     return record
 
 
+def promote_and_die(stack: Stack, *words: str, patch: str) -> subprocess.CompletedProcess[str]:
+    """A promotion whose runner kills itself, as soon as it gets so far."""
+    for _ in range(TRIES):
+        answer = promote(stack, *words, patch=patch)
+        if answer.returncode == KILLED:
+            break
+    return answer
+
+
 def writers(stack: Stack) -> set[str]:
-    return {
-        region for region in stack.regions if postgres_client.accepts_writes(stack.plan, region)
-    }
+    return {region for region in stack.regions if _takes_writes(stack, region)}
+
+
+def _takes_writes(stack: Stack, region: str) -> bool:
+    """One that is gone refuses at once; one that is busy is waited for."""
+    try:
+        with psycopg.connect(
+            host=LOOPBACK,
+            port=stack.plan.port("postgres", region),
+            user=SUPERUSER,
+            password=stack.plan.secrets.superuser,
+            dbname="postgres",
+            connect_timeout=20,
+            autocommit=True,
+        ) as server:
+            return server.execute("SELECT pg_is_in_recovery()").fetchone() == (False,)
+    except psycopg.OperationalError:
+        return False
 
 
 def standbys(stack: Stack) -> list[str]:
@@ -99,10 +132,10 @@ def wait_followed(stack: Stack, writer: str) -> None:
     others = {*stack.regions} - {writer}
     wait_until(
         lambda: replication.followers(stack.plan, writer) == others,
-        60,
+        180,
         f"{sorted(others)} follow {writer}",
     )
-    wait_until(lambda: stack.roles["postgres"] == writer, 30, "roles follow")
+    wait_until(lambda: stack.roles["postgres"] == writer, 60, "roles follow")
 
 
 def own_connection(stack: Stack, region: str) -> psycopg.Connection[Any]:

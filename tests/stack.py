@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -127,12 +128,12 @@ class Stack:
             for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
         ]
         for process in family:
-            if process.is_running():
+            with suppress(psutil.NoSuchProcess):
                 process.send_signal(sig)
         return pids
 
     def wait_restarted(
-        self, name: str, region: str | None, old_pid: int, timeout: float = 30
+        self, name: str, region: str | None, old_pid: int, timeout: float = 120
     ) -> int:
         """Until another process runs in the place of `old_pid` and answers; its number."""
 
@@ -146,7 +147,7 @@ class Stack:
         self.wait_ready(name, region, timeout)
         return pid
 
-    def wait_ready(self, name: str, region: str | None = None, timeout: float = 30) -> None:
+    def wait_ready(self, name: str, region: str | None = None, timeout: float = 120) -> None:
         """Until the process answers (web, ws), serves (stores, caddy), or runs (the rest)."""
 
         def ready() -> bool:
@@ -177,13 +178,13 @@ class Stack:
         except redis.RedisError:
             return False
 
-    def stop_process(self, name: str, region: str | None = None, timeout: float = 30) -> None:
+    def stop_process(self, name: str, region: str | None = None, timeout: float = 120) -> None:
         """An orderly stop; the process stays away until `start_process`."""
         key = _key(name, region)
         self.supervisor.stop(key)
         wait_until(lambda: not self.supervisor.states()[key].pid, timeout, f"{key} stopped")
 
-    def start_process(self, name: str, region: str | None = None, timeout: float = 30) -> None:
+    def start_process(self, name: str, region: str | None = None, timeout: float = 120) -> None:
         """Start what was stopped or died. A PostgreSQL node rejoins whoever is the writer."""
         self.supervisor.start(_key(name, region))
         self.wait_ready(name, region, timeout)
@@ -192,7 +193,7 @@ class Stack:
                 (process["name"], process["region"]) == (name, region)
                 for process in self.description["processes"]
             ),
-            10,
+            60,
             f"stack.json shows {_key(name, region)}",
         )
 
@@ -206,7 +207,7 @@ class Stack:
         for key, state in states.items():
             if not state.pid:
                 self.supervisor.start(key)
-        wait_until(lambda: self._is_whole(len(states)), 60, "the stack is whole")
+        wait_until(lambda: self._is_whole(len(states)), 180, "the stack is whole")
 
     def _is_whole(self, size: int) -> bool:
         if len(self.description["processes"]) < size or len(self.roles) < 2:
@@ -233,7 +234,7 @@ class Stack:
             password=environment["DATABASE_PASSWORD"],
             dbname=environment["DATABASE_NAME"],
             target_session_attrs="read-write",
-            connect_timeout=2,
+            connect_timeout=10,
             options="-c statement_timeout=15000",
             autocommit=True,
         )

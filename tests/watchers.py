@@ -35,7 +35,7 @@ class Watchers:
         return "\n".join(path.read_text() for path in sorted(self.logs.glob("watch-*.log")))
 
     def wait_said(self, words: str) -> None:
-        wait_until(lambda: words in self.said, 60, f"a watcher says: {words}")
+        wait_until(lambda: words in self.said, 180, f"a watcher says: {words}")
 
     def view(self, region: str) -> dict[str, Any]:
         """What that region's watcher sees; empty before it looked."""
@@ -81,11 +81,11 @@ def watching(stack: Stack, logs: Path, *, blind: str = "", patch: str = "") -> I
         watchers.wait_said("watch: leads")
         wait_until(
             lambda: watchers.said.count("watch: follows the leader") >= len(processes) - 1,
-            60,
+            180,
             "the others follow whoever leads",
         )
         for region in {*stack.regions} - {blind}:
-            wait_until(lambda region=region: watchers.view(region).get("writer"), 60, region)  # type: ignore[misc]  # its default
+            wait_until(lambda region=region: watchers.view(region).get("writer"), 180, region)  # type: ignore[misc]  # its default
         yield watchers
     finally:
         for process in processes.values():

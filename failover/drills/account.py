@@ -20,7 +20,7 @@ REPLAYS: Final = 10
 compared in the database."""
 
 PATIENT: Final = 15.0
-"""Seconds in which a region must show a session again, after everything is whole."""
+"""Seconds in which a region must answer again, after everything is whole."""
 
 type Content = tuple[str, int, str, tuple[tuple[str, int, int], ...]]
 """An order: number, total, currency, and of each line SKU, quantity and total."""
@@ -132,8 +132,7 @@ def _replay(account: Account, purchases: Sequence[Purchase], doors: Mapping[str,
     addresses = list(doors.values())
     for number, purchase in enumerate(chosen):
         browser = Browser(addresses[number % len(addresses)], dict(purchase.cookies))
-        headers = {"Idempotency-Key": purchase.key}
-        again = browser.ask("POST", "/api/orders", 10, content=purchase.body(), headers=headers)
+        again = _send_until_answered(browser, purchase)
         browser.close()
         first = purchase.answer.body if purchase.answer else b""
         if again.body != first:
@@ -141,6 +140,16 @@ def _replay(account: Account, purchases: Sequence[Purchase], doors: Mapping[str,
             account.problems.append(
                 f"key {purchase.key} sent again was answered {again.status}, not as before"
             )
+
+
+def _send_until_answered(browser: Browser, purchase: Purchase) -> Answer:
+    """A region that was away may ask for patience once more."""
+    until, headers = time.monotonic() + PATIENT, {"Idempotency-Key": purchase.key}
+    while True:
+        again = browser.ask("POST", "/api/orders", 10, content=purchase.body(), headers=headers)
+        if not again.told_nothing or time.monotonic() > until:
+            return again
+        time.sleep(AGAIN)
 
 
 # --- Stock ---------------------------------------------------------------------------------------

@@ -18,12 +18,13 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Response,
+    expect,
     sync_playwright,
 )
 
 from regions.embedded import front
 from regions.embedded.plan import REPOSITORY
-from tests.stack import Stack, wait_until
+from tests.stack import READY_TIMEOUT, Stack, wait_until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
@@ -43,6 +44,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail("Chromium is missing; CI must install it (`apt-get install chromium`)")
         pytest.skip("no Chromium here: `apt-get install chromium` to run browser tests")
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
@@ -111,12 +113,12 @@ def forgetful_front(stack: Stack, tmp_path: Path) -> Iterator[str]:
         addresses = [f"http://127.0.0.1:{ports[f'web-{region}']}" for region in plan.regions]
         wait_until(
             lambda: all(stack.answers(f"{address}/health/ready") for address in addresses),
-            60,
+            READY_TIMEOUT,
             "every forgetful web process answers",
         )
         wait_until(
             lambda: _regions_behind(other.front) == set(plan.regions),
-            30,
+            120,
             "the forgetful front door leads to every region",
         )
         yield other.front
@@ -136,7 +138,7 @@ def _start(
     process = subprocess.Popen(
         command, cwd=where, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
     )
-    running.callback(process.wait, 10)
+    running.callback(process.wait, 60)
     running.callback(process.terminate)
 
 

@@ -36,7 +36,7 @@ def test_killing_a_region_in_the_middle_of_placing_leaves_exactly_one_order(
 
     with _stock_held(stack) as holder:
         page.get_by_role("button", name="Place order").click(no_wait_after=True)
-        region = wait_until(lambda: _waiting_for(live, holder), 3, "a region waits for the stock")
+        region = wait_until(lambda: _waiting_for(live, holder), 30, "a region waits for the stock")
         killed = stack.kill_region(region)
     try:
         expect(page.get_by_role("button", name="Place order")).to_have_count(0)

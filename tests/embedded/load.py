@@ -66,7 +66,7 @@ class Load:
     ) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
 
     def served(self, address: str) -> int:
         """How many requests the address has answered without failure so far."""
@@ -74,7 +74,7 @@ class Load:
 
     def _ask(self, address: str) -> None:
         account = self.accounts[address]
-        with httpx.Client(base_url=address, timeout=5) as client:
+        with httpx.Client(base_url=address, timeout=15) as client:
             while not self._stop.wait(0.02):
                 method, path = self._requests[len(account.answers) % len(self._requests)]
                 try:

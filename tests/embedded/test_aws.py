@@ -49,7 +49,7 @@ def _address(stack: Stack) -> dict[str, Any]:
         "endpoint_url": stack.description["stores"]["aws"],
         "aws_access_key_id": "anyport",
         "aws_secret_access_key": "anyport-local",
-        "config": Config(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 1}),
+        "config": Config(connect_timeout=10, read_timeout=60, retries={"total_max_attempts": 1}),
     }
 
 

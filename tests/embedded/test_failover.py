@@ -57,16 +57,16 @@ def test_valkey_primary_is_replaced_and_returns_as_replica(
         except redis.RedisError:
             return False
 
-    wait_until(writes, 15, "the new primary takes writes")
+    wait_until(writes, 120, "the new primary takes writes")
     # Aim: 5 s. Measured, not judged: a busy machine is not a broken Sentinel.
     record_property("seconds to the first write", round(time.monotonic() - began, 2))
     assert primary.get("before") == b"kept"
-    wait_until(lambda: "Dockside Tote" in shopper.get("/cart/").text, 15, "the shop follows")
+    wait_until(lambda: "Dockside Tote" in shopper.get("/cart/").text, 120, "the shop follows")
     shopper.client.close()
     own_stack.wait_restarted("valkey", old, pid)
-    wait_until(lambda: valkey_is_ready(own_stack.plan, old), 20, f"{old} has its copy")
+    wait_until(lambda: valkey_is_ready(own_stack.plan, old), 120, f"{old} has its copy")
     new = wait_until(
-        lambda: (found := own_stack.roles.get("valkey")) != old and found, 30, "roles follow"
+        lambda: (found := own_stack.roles.get("valkey")) != old and found, 60, "roles follow"
     )
     with own_stack.valkey(old) as client:
         assert client.info("replication")["role"] == "slave"
@@ -80,7 +80,7 @@ def test_killed_replica_returns(own_stack: Stack) -> None:
 
     own_stack.wait_restarted("valkey", replica, own_stack.kill("valkey", replica))
 
-    wait_until(lambda: valkey_is_ready(own_stack.plan, replica), 20, f"{replica} has its copy")
+    wait_until(lambda: valkey_is_ready(own_stack.plan, replica), 120, f"{replica} has its copy")
 
 
 def test_killed_standby_returns_by_itself(own_stack: Stack) -> None:
@@ -92,7 +92,7 @@ def test_killed_standby_returns_by_itself(own_stack: Stack) -> None:
     assert own_stack.roles["postgres"] == writer
     wait_until(
         lambda: standby in replication.followers(own_stack.plan, writer),
-        20,
+        120,
         f"{standby} follows {writer}",
     )
 
@@ -107,11 +107,11 @@ def test_killed_primary_stays_dead_while_nobody_replaces_it(own_stack: Stack) ->
         return {found[name].state for name in names}
 
     # What dies in its first second is tried again by supervisord itself.
-    wait_until(lambda: states() == {"RUNNING"}, 10, "both run")
+    wait_until(lambda: states() == {"RUNNING"}, 60, "both run")
     own_stack.kill("postgres", writer)
     own_stack.kill("postgres", standby)  # without a writer it has nobody to follow
 
-    wait_until(lambda: states() == {"EXITED"}, 10, "supervisord noticed")
+    wait_until(lambda: states() == {"EXITED"}, 60, "supervisord noticed")
     seen = set()
     until = time.monotonic() + 8  # four times what the watch waits before it restarts a node
     while time.monotonic() < until:
@@ -122,7 +122,7 @@ def test_killed_primary_stays_dead_while_nobody_replaces_it(own_stack: Stack) ->
     assert seen == {"EXITED"}
     wait_until(
         lambda: standby in replication.followers(own_stack.plan, writer),
-        30,
+        120,
         f"{standby} returns by itself, now that there is a writer",
     )
 
@@ -138,12 +138,12 @@ def test_who_archives_the_log_is_no_standby(own_stack: Stack, tmp_path: Path) ->
         ]
     )
     try:
-        wait_until(lambda: "archive" in streams(own_stack, writer), 20, "the archive receives")
+        wait_until(lambda: "archive" in streams(own_stack, writer), 120, "the archive receives")
         followers = replication.followers(own_stack.plan, writer)
         listed = streams(own_stack, writer)
     finally:
         archive.terminate()
-        archive.wait(10)
+        archive.wait(60)
 
     assert followers == {*own_stack.regions} - {writer}
     assert listed == followers | {"archive"}
@@ -178,11 +178,11 @@ def test_who_is_signed_in_looks_at_the_shop_without_a_writer(own_stack: Stack) -
     assert [page.status_code for page in pages] == [200] * len(pages)
     assert all("Account" in page.text and "Log in" not in page.text for page in pages)
     assert {(told["email"], told["cart_units"]) for told in sessions} == {(email, 1)}
-    wait_until(lambda: member.get("/orders/").is_success, 30, "the shop writes again")
+    wait_until(lambda: member.get("/orders/").is_success, 120, "the shop writes again")
     member.client.close()
     # What dies in its first second is tried again by supervisord: the next test wants it dead.
     name = f"postgres-{writer}"
-    wait_until(lambda: own_stack.supervisor.states()[name].state == "RUNNING", 10, "it runs")
+    wait_until(lambda: own_stack.supervisor.states()[name].state == "RUNNING", 60, "it runs")
 
 
 def test_promotion_by_hand_needs_no_configuration(marked: Stack) -> None:
@@ -210,7 +210,7 @@ def test_promotion_by_hand_needs_no_configuration(marked: Stack) -> None:
         answer = shopper.client.post("/checkout/", data=form.fields | ADDRESS)
         return answer if answer.is_redirect else None
 
-    pressed = wait_until(press, 30, "the shop writes again")
+    pressed = wait_until(press, 120, "the shop writes again")
     assert pressed is not None
     again = shopper.client.post("/checkout/", data=form.fields | ADDRESS)
     assert again.headers["Location"] == pressed.headers["Location"]
@@ -220,7 +220,7 @@ def test_promotion_by_hand_needs_no_configuration(marked: Stack) -> None:
         live.execute("INSERT INTO marks VALUES ('after')")
         assert live.info.port == own_stack.plan.port("postgres", new)
     wait_for_marks(own_stack, third, ["before", "after"])
-    wait_until(lambda: own_stack.roles["postgres"] == new, 10, "roles follow")
+    wait_until(lambda: own_stack.roles["postgres"] == new, 60, "roles follow")
 
     # The old primary returns by itself, and follows the new one instead of splitting the brain.
     wait_for_marks(own_stack, old, ["before", "after"])
@@ -272,7 +272,7 @@ def test_standby_that_is_ahead_of_a_writer_promoted_by_hand_is_rewound(
             connection.execute("INSERT INTO marks VALUES ('later')")
         wait_until(
             lambda: log.read_bytes()[began:].count(b"forked off current database system") > 5,
-            30,
+            120,
             f"{ahead} asks for the end of the old timeline again and again",
         )
         unseen = marks(own_stack, ahead), replication.followers(own_stack.plan, new)
@@ -333,7 +333,7 @@ def test_restart_keeps_data_and_roles(marked: Stack, own_booted: Booted) -> None
 
 
 def wait_for_marks(stack: Stack, region: str, expected: list[str]) -> None:
-    wait_until(lambda: marks(stack, region) == expected, 40, f"{region} has {expected}")
+    wait_until(lambda: marks(stack, region) == expected, 120, f"{region} has {expected}")
 
 
 def wait_for_copy(stack: Stack, standby: str) -> None:
@@ -347,7 +347,7 @@ def wait_for_copy(stack: Stack, standby: str) -> None:
                 at_standby.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", row).fetchone()
                 == (True,)
             ),
-            20,
+            120,
             f"{standby} has everything",
         )
 

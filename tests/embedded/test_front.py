@@ -18,10 +18,15 @@ FAR = asset_key(b"from far", ".txt")
 
 
 def test_every_region_serves_in_turn(stack: Stack) -> None:
-    served = [httpx.get(f"{stack.front}/health/live") for _ in range(6)]
+    """Unless one has just missed a look at its health, on a busy machine."""
+    served: list[httpx.Response] = []
 
-    regions = [response.headers["Anyport-Region"] for response in served]
-    assert sorted(regions) == sorted([*stack.regions, *stack.regions])
+    def is_in_turn() -> bool:
+        served[:] = [httpx.get(f"{stack.front}/health/live", timeout=20) for _ in range(6)]
+        names = [response.headers.get("Anyport-Region", "") for response in served]
+        return sorted(names) == sorted([*stack.regions, *stack.regions])
+
+    wait_until(is_in_turn, 60, "each region serves in turn")
     assert {"Server", "Via"}.isdisjoint(served[0].headers)
 
 
@@ -35,11 +40,11 @@ def test_front_door_answers_on_both_loopback_addresses(stack: Stack) -> None:
 def test_load_notices_an_outage(stack: Stack) -> None:
     """The control: were the front door away, the tests below would see it."""
     with Load(stack.front) as load:
-        wait_until(lambda: load.served(stack.front) > 20, 10, "requests are served")
+        wait_until(lambda: load.served(stack.front) > 20, 60, "requests are served")
         old = stack.kill("caddy")
         stack.wait_restarted("caddy", None, old)
         served = load.served(stack.front)
-        wait_until(lambda: load.served(stack.front) > served + 20, 20, "requests are served again")
+        wait_until(lambda: load.served(stack.front) > served + 20, 120, "requests are served again")
 
     assert load.accounts[stack.front].failures > 0
 
@@ -49,7 +54,7 @@ def test_death_of_processes_is_not_noticed(stack: Stack, who: str) -> None:
     victim, *others = stack.regions
     direct = [stack.regions[region]["web"] for region in others]
     with Load(stack.front, *direct) as load:
-        wait_until(lambda: load.served(stack.front) > 20, 10, "requests are served")
+        wait_until(lambda: load.served(stack.front) > 20, 60, "requests are served")
         old = {name: stack.pid(name, victim) for name in APPLICATION}
         names: tuple[str, ...] = ("web",)
         if who == "main process":
@@ -63,7 +68,7 @@ def test_death_of_processes_is_not_noticed(stack: Stack, who: str) -> None:
         for name in names:
             stack.wait_restarted(name, victim, old[name])
         served = load.served(stack.front)
-        wait_until(lambda: load.served(stack.front) > served + 50, 20, "requests are served on")
+        wait_until(lambda: load.served(stack.front) > served + 50, 120, "requests are served on")
 
     assert load.accounts[stack.front].longest_outage() < LONGEST_OUTAGE
     assert [load.accounts[address].failures for address in direct] == [0, 0]
@@ -75,11 +80,11 @@ def test_frozen_process_leaves_the_rotation_and_returns(stack: Stack) -> None:
 
     worker.send_signal(signal.SIGSTOP)
     try:
-        wait_until(lambda: victim not in asked(stack, 6), 20, f"{victim} is passed over")
+        wait_until(lambda: victim not in asked(stack, 6), 120, f"{victim} is passed over")
     finally:
         worker.send_signal(signal.SIGCONT)
 
-    wait_until(lambda: victim in asked(stack, 6), 20, f"{victim} serves again")
+    wait_until(lambda: victim in asked(stack, 6), 120, f"{victim} serves again")
 
 
 def asked(stack: Stack, times: int) -> set[str]:
@@ -90,7 +95,7 @@ def asked(stack: Stack, times: int) -> set[str]:
             response = httpx.get(f"{stack.front}/health/live", timeout=3)
         except httpx.TimeoutException:  # it was sent to the frozen one
             continue
-        answers.add(response.headers["Anyport-Region"])
+        answers.add(response.headers.get("Anyport-Region", ""))
     return answers
 
 
@@ -185,4 +190,4 @@ def test_kind_page_while_no_region_is_ready(stack: Stack) -> None:
     assert (problem.status_code, problem.headers["Retry-After"]) == (503, "5")
     assert problem.headers["Content-Type"] == "application/problem+json"
     assert problem.json()["status"] == 503
-    wait_until(lambda: stack.answers(f"{stack.front}/health/ready"), 10, "the front door answers")
+    wait_until(lambda: stack.answers(f"{stack.front}/health/ready"), 60, "the front door answers")

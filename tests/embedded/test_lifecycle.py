@@ -15,7 +15,7 @@ import pytest
 from regions.embedded import claim
 from regions.embedded.plan import PARTS, REPOSITORY
 from tests.embedded.conftest import processes_of, wait_nothing_left
-from tests.stack import Booted, Stack, wait_until
+from tests.stack import READY_TIMEOUT, Booted, Stack, wait_until
 
 type Boot = Callable[..., Booted]
 
@@ -103,7 +103,7 @@ def test_other_number_of_regions_needs_fresh_data(tmp_path: Path) -> None:
 @pytest.mark.parametrize("moment", ["Anyport starts", "✓ caddy", "✓ postgres taiwan"])
 def test_sigterm_during_start_leaves_nothing(boot: Boot, moment: str) -> None:
     booted = boot("early")
-    wait_until(lambda: moment in booted.output, 60, f"{moment!r} was printed")
+    wait_until(lambda: moment in booted.output, READY_TIMEOUT, f"{moment!r} was printed")
 
     code = booted.stop(signal.SIGTERM)
 

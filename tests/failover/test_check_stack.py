@@ -107,7 +107,9 @@ def test_a_drained_region_a_dead_worker_and_a_frozen_web_are_1_and_named(
     control.change("drained", lambda data: {**data, "singapore": told})
     try:
         with frozen(stack.pid("worker", "tokyo"), stack.pid("web", "tokyo")):
-            code, output, _ = run("check", "--json", "--only", "region,jobs", **LIVE)
+            code, output, _ = run(
+                "check", "--json", "--limit", "10", "--only", "region,jobs", **LIVE
+            )
     finally:
         control.change("drained", lambda data: before)
 
@@ -139,7 +141,7 @@ def test_a_frozen_worker_is_the_only_one_named(stack: Stack) -> None:
 
 def test_without_workers_no_task_is_done(stack: Stack) -> None:
     with frozen(*(stack.pid("worker", region) for region in stack.regions)):
-        code, output, _ = run("check", "--json", "--only", "jobs", **LIVE)
+        code, output, _ = run("check", "--json", "--limit", "10", "--only", "jobs", **LIVE)
 
     states = {each["check"]: each["status"] for each in json.loads(output)["checks"]}
     assert (code, states["jobs.any"], states["jobs.round-trip"]) == (2, "failing", "degraded")
@@ -153,7 +155,7 @@ def test_a_frozen_standby_is_1(stack: Stack) -> None:
 
     os.kill(postmaster, signal.SIGSTOP)  # alone: what streams and serves goes on
     try:
-        code, output, _ = run("check", "--json", "--only", "postgres", **LIVE)
+        code, output, _ = run("check", "--json", "--limit", "10", "--only", "postgres", **LIVE)
     finally:
         os.kill(postmaster, signal.SIGCONT)
 
@@ -162,7 +164,7 @@ def test_a_frozen_standby_is_1(stack: Stack) -> None:
         f for f in report["checks"] if f["check"] == "postgres.role" and f["region"] == other
     )
     assert (code, report["status"], lost["status"]) == (1, "degraded", "degraded")
-    assert lost["seconds"] < 2 + 1  # it was bounded, give or take a busy machine
+    assert lost["seconds"] < 10 + 10  # it was bounded, give or take a busy machine
 
 
 def test_a_role_that_is_not_told_of_standbys_learns_what_to_grant(stack: Stack) -> None:

@@ -288,7 +288,8 @@ def wait_for_trust(stack: Stack) -> None:
             if asked.status_code == 503:
                 return False  # it has not seen yet that a store is back
             before = loads_of(stack, region, "dynamodb")
-            shopper.state(base)
+            if shopper.send("GET", f"{base}/api/session").status_code == 503:
+                return False
             return loads_of(stack, region, "dynamodb") == before
 
         wait_until(is_trusted, WAIT, f"{region} asks Redis", interval=0.25)

@@ -1,9 +1,7 @@
 """PostgreSQL stops answering; nobody waits for ever, and nothing is ordered twice."""
 
-import os
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 import psutil
@@ -39,14 +37,18 @@ def retry_until_ordered(shopper: Shopper, fields: dict[str, str]) -> None:
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
     """A process and its children, stopped where they stand."""
-    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    for process in family:
-        os.kill(process.pid, signal.SIGSTOP)
+    process = psutil.Process(pid)
+    family = [process]
     try:
+        process.suspend()  # from now on whoever of its children ends is still to be found
+        for child in process.children(recursive=True):
+            child.suspend()
+            family.append(child)
         yield
     finally:
-        for process in family:
-            os.kill(process.pid, signal.SIGCONT)
+        for each in family:
+            with suppress(psutil.NoSuchProcess):
+                each.resume()
 
 
 def test_a_commit_that_no_standby_confirms_is_not_waited_for(own_stack: Stack) -> None:

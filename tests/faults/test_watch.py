@@ -13,7 +13,7 @@ from tests.promotions import (
     Promises,
     failover,
     generations,
-    promote,
+    promote_and_die,
     standbys,
     wait_followed,
     writers,
@@ -82,7 +82,7 @@ def test_the_loss_of_the_writers_whole_region_heals(own_stack: Stack, tmp_path: 
 def test_a_promotion_whose_runner_died_is_finished(own_stack: Stack, tmp_path: Path) -> None:
     """It died before any standby followed the new writer: nobody can write."""
     target, before = standbys(own_stack)[1], generations(own_stack)
-    died = promote(own_stack, target, "--keep-redis", patch=DIES_AT.format(step="promote"))
+    died = promote_and_die(own_stack, target, "--keep-redis", patch=DIES_AT.format(step="promote"))
     assert died.returncode == KILLED, died.stdout + died.stderr
 
     with watching(own_stack, tmp_path / "logs") as watchers:
@@ -98,7 +98,9 @@ def test_a_named_target_that_died_is_not_insisted_on(own_stack: Stack, tmp_path:
     with watching(own_stack, tmp_path / "logs") as watchers:
         assert failover(own_stack, "watch", "--pause", "a test").returncode == DONE
         watchers.wait_said("paused by")
-        died = promote(own_stack, target, "--keep-redis", patch=DIES_AT.format(step="promote"))
+        died = promote_and_die(
+            own_stack, target, "--keep-redis", patch=DIES_AT.format(step="promote")
+        )
         assert died.returncode == KILLED, died.stdout + died.stderr
         own_stack.kill("postgres", target)
 

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from settings.local import *  # noqa: F403  # settings build on settings
 
+# moto on a busy machine: nobody is to send a slot again because DynamoDB's answer was late.
+DYNAMODB_TIMEOUTS = {"connect_timeout": 5.0, "read_timeout": 15.0}
 CELERY_IMPORTS = ["tests.jobs.ticking"]
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "tests.jobs.ticking.tick", "schedule": timedelta(seconds=1)}

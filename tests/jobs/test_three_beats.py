@@ -64,7 +64,7 @@ class Fleet:
         for process in self.processes:
             process.send_signal(sig)
         for process in self.processes:
-            process.wait(15)
+            process.wait(60)
         self.processes.clear()
 
     def log(self, region: str, what: str = "beat") -> str:
@@ -108,11 +108,11 @@ def test_three_beats_give_each_slot_one_run(fleet: Fleet, broker: Redis) -> None
     beats = fleet.start_beats()
     wait_until(lambda: fleet.running_beats() == 3, START, "three beats run")
     at_work = len(fleet.sent(broker))
-    wait_until(lambda: len(fleet.sent(broker)) >= at_work + 4, 20, "four more slots")
+    wait_until(lambda: len(fleet.sent(broker)) >= at_work + 4, START, "four more slots")
     busiest = max(beats, key=lambda region: fleet.log(region).count(" sent, "))
     beats[busiest].kill()
     at_kill = len(fleet.sent(broker))
-    wait_until(lambda: len(fleet.sent(broker)) >= at_kill + 4, 30, "the others take its slots")
+    wait_until(lambda: len(fleet.sent(broker)) >= at_kill + 4, START, "the others take its slots")
     fleet.stop()
 
     slots = [arguments["slot"] for arguments in fleet.sent(broker)]
@@ -179,7 +179,7 @@ def test_a_drained_region_claims_no_slot_and_takes_no_task(
     assert (claimed("tokyo"), taken("tokyo")) == before
     for beat in beats:
         beat.terminate()
-        beat.wait(15)
+        beat.wait(60)
     # Nor was anything lost on the way: what a consumer that ended was handed went back.
     done = JobRun.objects.filter(status=JobRun.Status.DONE)
     claims = claimed("taiwan") + claimed("tokyo")
@@ -196,4 +196,4 @@ def test_control_three_beats_without_the_claim_send_a_slot_three_times(
         slots = Counter(arguments["slot"] for arguments in fleet.sent(broker))
         return max(slots.values(), default=0)
 
-    wait_until(lambda: most_sent() == 3, 20, "a slot is sent by each")
+    wait_until(lambda: most_sent() == 3, START, "a slot is sent by each")

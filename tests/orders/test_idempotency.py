@@ -193,7 +193,7 @@ def test_the_wait_for_a_duplicate_does_not_shorten_the_effects_own() -> None:
         cursor.execute("SHOW lock_timeout")
         attempt.answer = Answer(HTTPStatus.OK, cursor.fetchone()[0].encode())
 
-    assert attempt.settled.body == b"4s"
+    assert attempt.settled.body == b"20s"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -44,7 +44,7 @@ async def opened(socket: Socket) -> AsyncIterator[Socket]:
 
 async def closing_code(socket: Socket) -> int:
     await socket.connect()
-    output = await socket.receive_output(5)
+    output = await socket.receive_output(20)
     assert output["type"] == "websocket.close", output
     return int(output["code"])
 
@@ -155,8 +155,8 @@ def test_socket_is_closed_when_its_token_ends() -> None:
     async def scenario() -> Any:
         socket = BearerSocket(token)
         await later(socket, 301)
-        answer = await socket.receive_output(5)
-        await socket.wait(5)  # the application has ended, and left its groups
+        answer = await socket.receive_output(20)
+        await socket.wait(20)  # the application has ended, and left its groups
         return answer
 
     assert async_to_sync(scenario)() == {"type": "websocket.close", "code": REFUSED}
