@@ -84,9 +84,10 @@ def _ask_workers() -> Answer:
 
     def hear(reply: dict[str, Any]) -> None:
         for told in reply.values():
-            heard.add(told["region"])
-            if told["takes_tasks"]:
-                taking.add(told["region"])
+            region, _, idle = str(told).partition(" ")
+            heard.add(region)
+            if not idle:
+                taking.add(region)
         if heard >= {region.name for region in all_regions()}:
             raise _AllAnswered
 

@@ -22,10 +22,10 @@ def echo(key: str) -> None:
 
 
 @inspect_command()
-def region(state: Any) -> dict[str, Any]:
-    """Which region a worker is of, and whether it takes tasks: one of a drained region does not.
+def region(state: Any) -> str:
+    """Which region a worker is of; `tokyo idle` where it takes no tasks, as one that is drained.
 
-    `app.control.broadcast("region", reply=True)`.
+    `app.control.broadcast("region", reply=True)`. While a deploy is under way, others' code asks.
     """
     consumer = state.consumer.task_consumer
-    return {"region": settings.ANYPORT_REGION, "takes_tasks": bool(consumer and consumer.queues)}
+    return f"{settings.ANYPORT_REGION}{'' if consumer and consumer.queues else ' idle'}"

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings.production")
-django = get_wsgi_application()
+iterated = get_wsgi_application()
 
 from regions import peers  # noqa: E402 (needs the settings)
 from sessions_ext import pulse  # noqa: E402  # after what has to be set up first
@@ -20,7 +20,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     granian sends the head of what it has to iterate before it asks for the body. Killed between
     the two, it would have begun an answer that the front door can no longer ask another region for.
     """
-    response: Any = django(environ, start_response)
+    response: Any = iterated(environ, start_response)
     if getattr(response, "streaming", True):
         return response  # type: ignore[no-any-return]  # Django's own, or granian's file wrapper
     try:

@@ -2,15 +2,16 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
 from failover.drills.browser import Answer, Browser
 from failover.drills.cast import Goods
 from failover.drills.load import Load
-from failover.drills.shoppers import AGAIN, Member, Purchase
+from failover.drills.shoppers import AGAIN, Purchase
 from orders.models import IdempotencyRecord, Order, OrderLine
 from shop.models import StockMovement
 from shop.queries.stock import find_differences
@@ -132,7 +133,11 @@ def _replay(account: Account, purchases: Sequence[Purchase], doors: Mapping[str,
     addresses = list(doors.values())
     for number, purchase in enumerate(chosen):
         browser = Browser(addresses[number % len(addresses)], dict(purchase.cookies))
-        again = _send_until_answered(browser, purchase)
+        headers = {"Idempotency-Key": purchase.key}
+        body = purchase.body()
+        again = _until_answered(
+            partial(browser.ask, "POST", "/api/orders", 10, content=body, headers=headers)
+        )
         browser.close()
         first = purchase.answer.body if purchase.answer else b""
         if again.body != first:
@@ -140,16 +145,6 @@ def _replay(account: Account, purchases: Sequence[Purchase], doors: Mapping[str,
             account.problems.append(
                 f"key {purchase.key} sent again was answered {again.status}, not as before"
             )
-
-
-def _send_until_answered(browser: Browser, purchase: Purchase) -> Answer:
-    """A region that was away may ask for patience once more."""
-    until, headers = time.monotonic() + PATIENT, {"Idempotency-Key": purchase.key}
-    while True:
-        again = browser.ask("POST", "/api/orders", 10, content=purchase.body(), headers=headers)
-        if not again.told_nothing or time.monotonic() > until:
-            return again
-        time.sleep(AGAIN)
 
 
 # --- Stock ---------------------------------------------------------------------------------------
@@ -212,7 +207,7 @@ def _ask_sessions(account: Account, load: Load, doors: Mapping[str, str]) -> Non
             member.browser.close()
             cookies = member.browser.cookies
             member.browser = Browser(address, cookies)
-            answer = _look_until_answered(member)
+            answer = _until_answered(member.look)
             if answer.status != HTTPStatus.OK:
                 told = answer.status or answer.problem
                 member.losses.append(f"{member.email}: {door} answers {told} in the end")
@@ -221,9 +216,9 @@ def _ask_sessions(account: Account, load: Load, doors: Mapping[str, str]) -> Non
             account.problems += member.losses
 
 
-def _look_until_answered(member: Member) -> Answer:
+def _until_answered(ask: Callable[[], Answer]) -> Answer:
     """A region that was away may ask for patience once more."""
     until = time.monotonic() + PATIENT
-    while (answer := member.look()).told_nothing and time.monotonic() < until:
+    while (answer := ask()).told_nothing and time.monotonic() < until:
         time.sleep(AGAIN)
     return answer

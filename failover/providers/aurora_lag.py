@@ -1,5 +1,6 @@
 """How far a secondary cluster of Aurora was behind, as its region's CloudWatch was last told."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +11,8 @@ from storage.clients import cloudwatch
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import DimensionFilterTypeDef
+
+logger = logging.getLogger(__name__)
 
 METRIC: Final = "AuroraGlobalDBRPOLag"
 """Milliseconds, of user transactions; Aurora writes it in secondary regions only."""
@@ -42,8 +45,9 @@ def last_lag(where: Region, cluster_arn: str) -> float | None:
                 Statistics=["Maximum"],
             )["Datapoints"]
         ]
-    except (BotoCoreError, ClientError):
-        return None  # the promotion goes on without
+    except (BotoCoreError, ClientError) as error:  # the promotion goes on without
+        logger.warning("CloudWatch does not say how far %s was behind: %s", where.name, error)
+        return None
     if not points:
         return None
     last = max(point["Timestamp"] for point in points)

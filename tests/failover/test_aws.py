@@ -277,10 +277,14 @@ def test_without_the_writer_nothing_is_promoted_unless_the_loss_is_allowed(cloud
     assert "tokyo was 0.42 s behind when last seen" in steps["Choose the new one"]
 
 
-def test_a_silent_cloudwatch_stops_nothing(cloud: Aws) -> None:
+def test_a_silent_cloudwatch_stops_nothing_and_is_told(
+    cloud: Aws, caplog: pytest.LogCaptureFixture
+) -> None:
     cloud.cloudwatch["tokyo"].add_client_error("list_metrics", "AccessDenied")
 
     assert last_lag(region("tokyo"), ARNS["tokyo"]) is None
+    assert "CloudWatch does not say how far tokyo was behind" in caplog.text
+    assert "AccessDenied" in caplog.text
 
 
 def looks(cloud: Aws) -> None:

@@ -65,7 +65,7 @@ def test_head_and_body_leave_together(stack: Stack) -> None:
 
 
 def test_control_what_granian_has_to_iterate_leaves_in_parts() -> None:
-    with serving("settings.wsgi:django") as port:
+    with serving("settings.wsgi:iterated") as port:
         assert not all(reads_whole(port))
 
 
