@@ -55,6 +55,13 @@ LONGEST_FIRST = (
 """Files that take a minute or so each."""
 
 
+def pytest_configure() -> None:
+    """Nobody acts beside the tests: a test file that imports settings.asgi would start threads."""
+    pulse._started.acquire(blocking=False)
+    drain.follower._started.acquire(blocking=False)
+    drain.follower.looked.set()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let every database test read through `replica`, which mirrors `default`; browsers last."""
     for item in items:
@@ -127,10 +134,6 @@ def _empty_what_was_written(case: TransactionTestCase) -> None:
 def provisioned() -> None:
     """Buckets and tables of the tests' own namespace, made once."""
     assert settings.ANYPORT_NAMESPACE == "anyport-test"
-    # settings.asgi would start them: threads that act beside the tests.
-    pulse._started.acquire(blocking=False)
-    drain.follower._started.acquire(blocking=False)
-    drain.follower.looked.set()
     create_buckets()
     create_tables()
 

@@ -15,6 +15,7 @@ from failover.drills import all_scenarios
 from regions.embedded import cgroups
 from regions.embedded.plan import REPOSITORY
 from tests.failover.drilling import OURS, SHORT, Held, environment, finish, hold, start
+from tests.promotions import generations
 from tests.stack import Booted, Stack, wait_until
 
 NOT_KNOWN, NOT_RUN, INTERRUPTED = 3, 4, 130
@@ -22,7 +23,7 @@ CUT_OFF = "cut off: no other region can be reached from here"
 WITH_CUT, TWICE = "partition", "redis-flush"
 """Scenarios with a test of their own."""
 MOVED = ("database-loss", "freeze", "switchover", "writer-region-loss")
-"""After them another region takes writes."""
+"""In them another region is made the writer; a busy machine may have the watch do so again."""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ cuts = pytest.mark.skipif(
     "scenario", [name for name in all_scenarios() if name not in {WITH_CUT, TWICE}]
 )
 def test_nothing_is_lost(watched_stack: Stack, scenario: str) -> None:
-    old = watched_stack.roles["postgres"]
+    before = generations(watched_stack)
 
     held = hold(watched_stack, scenario)
 
@@ -64,7 +65,7 @@ def test_nothing_is_lost(watched_stack: Stack, scenario: str) -> None:
     assert "waiting for shoppers to be served" in held.told
     assert_healed_by_itself(held)
     if scenario in MOVED:
-        wait_until(lambda: watched_stack.roles["postgres"] != old, 30, "another one writes")
+        assert len(generations(watched_stack)) > len(before), "nobody else was made the writer"
     assert (held.report["state"], held.report["misses"]) == ("passed", [])
     assert held.account["problems"] == []
     assert held.account["acknowledged"] > 0
@@ -149,14 +150,14 @@ def test_interrupted_drill_mends_what_it_broke(watched_stack: Stack) -> None:
 
 @cuts
 def test_nothing_is_lost_in_a_region_that_is_cut_off(watched_stack: Stack) -> None:
-    old = watched_stack.roles["postgres"]
+    old, before = watched_stack.roles["postgres"], generations(watched_stack)
 
     held = hold(watched_stack, WITH_CUT)
 
     assert held.code == 0, held.told
     assert held.report["told"] == f"{old}, the writer's region, was cut off"
     assert_healed_by_itself(held)
-    wait_until(lambda: watched_stack.roles["postgres"] != old, 30, "another one writes")
+    assert len(generations(watched_stack)) > len(before), "nobody else was made the writer"
     assert held.account["problems"] == []
     assert held.account["acknowledged"] > 0
     assert tables() == ""

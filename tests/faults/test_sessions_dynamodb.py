@@ -7,6 +7,7 @@ import pytest
 
 from sessions_ext import redis_store
 from sessions_ext.conf import conf
+from sessions_ext.record import Record
 from sessions_ext.sweep import sweep
 from tests.faults.sessions import (
     WAIT,
@@ -111,11 +112,12 @@ def assert_told_to_come_back(shopper: Shopper, base: str, path: str) -> None:
 
 def test_killed_between_redis_and_the_copy(shop: Stack) -> None:
     region = "singapore"
-    shopper, base = Shopper(), shop.regions[region]["web"]
-    shopper.prefer(base, "JPY")
+    base = shop.regions[region]["web"]
     with inside(shop):
-        before = redis_store.read(conf.redis(), shopper.digest)
-        assert before is not None
+        # The region may only just have found out that DynamoDB is back from the test before.
+        found = wait_until(lambda: copied(base), WAIT, "both stores have a session")
+        assert found is not None
+        shopper, before = found
         with killed(shop, "aws", at_the_end=True):
             interrupted = threading.Thread(target=prefer_in_vain, args=(shopper.copy(), base))
             interrupted.start()
@@ -136,6 +138,14 @@ def test_killed_between_redis_and_the_copy(shop: Stack) -> None:
         assert copies_of(shopper.digest) == (in_redis, in_redis)
     flush_redis(shop)
     assert shopper.state(base) == (None, "SGD", 0)
+
+
+def copied(base: str) -> tuple[Shopper, Record] | None:
+    """A new visitor, and the session that both stores have of it."""
+    shopper = Shopper()
+    shopper.prefer(base, "JPY")
+    in_redis, in_dynamodb = copies_of(shopper.digest)
+    return (shopper, in_redis) if in_redis is not None and in_redis == in_dynamodb else None
 
 
 def prefer_in_vain(shopper: Shopper, base: str) -> None:
