@@ -1,6 +1,7 @@
 """The sockets that are open in this process, to be closed when its region is drained."""
 
 import asyncio
+from contextlib import suppress
 from typing import Final, Protocol
 
 from storage import drain
@@ -32,5 +33,5 @@ def start() -> None:
 def _tell() -> None:
     for socket in list(_open):
         # In its own loop: this is the follower's thread. One that has ended refuses, as it may.
-        if not socket.loop.is_closed():
+        with suppress(RuntimeError):
             socket.loop.call_soon_threadsafe(socket.leave_soon)

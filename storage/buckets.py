@@ -20,7 +20,7 @@ def create_buckets() -> list[str]:
     """Create what is missing in every region. Returns the names created."""
     created = []
     for where in all_regions():
-        client = s3(where)
+        client = s3(where, patient=True)
         existing = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
         for purpose in PURPOSES:
             name = bucket_name(purpose, where)

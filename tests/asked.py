@@ -12,7 +12,7 @@ from redis.asyncio.connection import AbstractConnection as AsyncConnection
 from redis.connection import AbstractConnection as Connection
 
 HOUSEKEEPING: Final = {"AUTH", "CLIENT", "HELLO", "PING", "ROLE", "SELECT", "SENTINEL"}
-BESIDE: Final = ("sessions-pulse", "probe-")
+BESIDE: Final = ("sessions-pulse", "probe-", "nudger")
 """How threads are named that ask for themselves, whatever is requested."""
 
 

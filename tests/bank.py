@@ -226,11 +226,12 @@ class _Handler(BaseHTTPRequestHandler):
     bank: Bank
 
     def do_POST(self) -> None:
+        # Also by a bank that is down: hanging up on what is unread would be a reset.
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.bank.is_down:
             self.close_connection = True
             return
         _, call, about = self.path.split("/")
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         status, answer = self.bank.serve(call, about, body)
         if not self.bank.replies(call):
             self.close_connection = True

@@ -7,9 +7,11 @@ import pytest
 from django.conf import settings
 from django.db import connection, connections
 from django.test import TransactionTestCase
+from hypothesis import settings as examples
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from regions.postgres import writer
 from sessions_ext import health, pulse
 from storage import drain
 from storage.buckets import create_buckets
@@ -60,6 +62,9 @@ def pytest_configure() -> None:
     pulse._started.acquire(blocking=False)
     drain.follower._started.acquire(blocking=False)
     drain.follower.looked.set()
+    examples.register_profile("patient", parent=examples(), deadline=None)
+    examples.load_profile("patient")
+    writer.PATIENCE = 30.0  # type: ignore[misc]  # many threads, and a pool that connects in turn
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

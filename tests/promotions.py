@@ -148,7 +148,7 @@ def own_connection(stack: Stack, region: str) -> psycopg.Connection[Any]:
         user=environment["DATABASE_USER"],
         password=environment["DATABASE_PASSWORD"],
         dbname=environment["DATABASE_NAME"],
-        connect_timeout=2,
+        connect_timeout=20,
         autocommit=True,
     )
 
@@ -188,10 +188,10 @@ class Promises:
         thread.start()
         try:
             enough = len(self.acknowledged) + 10
-            wait_until(lambda: len(self.acknowledged) >= enough, 30, "writes before")
+            wait_until(lambda: len(self.acknowledged) >= enough, 120, "writes before")
             yield
             enough = len(self.acknowledged) + 10
-            wait_until(lambda: len(self.acknowledged) >= enough, 60, "writes afterwards")
+            wait_until(lambda: len(self.acknowledged) >= enough, 120, "writes afterwards")
         finally:
             stop.set()
             thread.join()

@@ -221,7 +221,7 @@ class Stack:
 
     def pg_admin(self, region: str, dbname: str = "anyport") -> postgres_client.AdminConnection:
         """A superuser's connection (autocommit) to the region's own server."""
-        return postgres_client.connect_admin(self.plan, region, dbname)
+        return postgres_client.connect_admin(self.plan, region, dbname, within=20)
 
     def writer(self) -> psycopg.Connection:
         """The application's own connection: whichever server accepts writes."""

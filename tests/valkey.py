@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from storage.breaker import CircuitOpen
+from settings import base
 from storage.redis import redis_local, redis_primary
 from tests.stack import wait_until
 
@@ -48,17 +48,17 @@ class Valkey:
         """One of the test's own, without the shop's circuit breaker."""
         return Redis(
             port=self.port,
-            socket_timeout=1.0,
+            socket_timeout=20.0,
             retry=Retry(NoBackoff(), 0),
         )
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        wait_until(self._answers, 30, "Valkey does not start")
+        wait_until(self._answers, 60, "Valkey starts")
 
     def _answers(self) -> bool:
         try:
-            with self.client() as client:
+            with Redis(port=self.port, socket_timeout=1.0, retry=Retry(NoBackoff(), 0)) as client:
                 return bool(client.ping())
         except RedisError:
             return False
@@ -90,8 +90,15 @@ def running(directory: Path, *options: str, configuration: Path | None = None) -
 
 @contextmanager
 def as_primary(server: Valkey) -> Iterator[None]:
-    """The shop's clients, in this process, use this server."""
-    with override_settings(REDIS_URL=server.url, REDIS_SENTINELS=[], REDIS_LOCAL_URL=server.url):
+    """The shop's clients, in this process, use this server, and are as impatient as the shop's."""
+    with override_settings(
+        REDIS_URL=server.url,
+        REDIS_SENTINELS=[],
+        REDIS_LOCAL_URL=server.url,
+        REDIS_REQUEST_TIMEOUTS=base.REDIS_REQUEST_TIMEOUTS,
+        REDIS_LOCAL_TIMEOUTS=base.REDIS_LOCAL_TIMEOUTS,
+        REDIS_SENTINEL_TIMEOUTS=base.REDIS_SENTINEL_TIMEOUTS,
+    ):
         forget_clients()
         yield
     forget_clients()
@@ -110,7 +117,7 @@ def regain() -> None:
     def answers() -> bool:
         try:
             return bool(redis_primary().ping())
-        except CircuitOpen:
+        except RedisError:
             return False
 
-    wait_until(answers, 30, "Redis is back and nobody asks it")
+    wait_until(answers, 120, "Redis is back and nobody asks it")

@@ -6,8 +6,9 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -15,6 +16,9 @@ from regions.embedded.plan import AWS_REGIONS, REPOSITORY
 from regions.embedded.processes import dies_with_parent
 from tests.promotions import command, environment
 from tests.stack import Stack, wait_until
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 BLIND = {"DATABASE_HOSTS": "127.0.0.1:1,127.0.0.1:2"}
 """Nobody listens there."""
@@ -37,16 +41,19 @@ class Watchers:
     def wait_said(self, words: str) -> None:
         wait_until(lambda: words in self.said, 180, f"a watcher says: {words}")
 
-    def view(self, region: str) -> dict[str, Any]:
-        """What that region's watcher sees; empty before it looked."""
-        client = boto3.session.Session().client(
+    @cached_property
+    def _dynamodb(self) -> "DynamoDBClient":
+        return boto3.session.Session().client(
             "dynamodb",
             region_name=AWS_REGIONS["tokyo"],
             endpoint_url=f"http://127.0.0.1:{self.stack.plan.ports['aws']}",
             aws_access_key_id="anyport",
             aws_secret_access_key="anyport-local",
         )
-        item = client.get_item(
+
+    def view(self, region: str) -> dict[str, Any]:
+        """What that region's watcher sees; empty before it looked."""
+        item = self._dynamodb.get_item(
             TableName="anyport-control", Key={"name": {"S": f"view|{region}"}}
         ).get("Item")
         return json.loads(item["data"]["S"]) if item else {}

@@ -16,11 +16,13 @@ class AdminConnection(BoundedConnection):
     answer_limit = 12.0
 
 
-def connect_admin(plan: Plan, region: str, dbname: str = "postgres") -> AdminConnection:
+def connect_admin(
+    plan: Plan, region: str, dbname: str = "postgres", *, within: int = 2
+) -> AdminConnection:
     """A superuser's connection to the region's node, in autocommit mode.
 
-    Raises psycopg.OperationalError when the node does not answer within 2 seconds, and for a
-    statement that takes longer than 10.
+    Raises psycopg.OperationalError when the node does not answer `within` so many seconds, and
+    for a statement that takes longer than 10.
     """
     return AdminConnection.connect(
         host=LOOPBACK,
@@ -28,7 +30,7 @@ def connect_admin(plan: Plan, region: str, dbname: str = "postgres") -> AdminCon
         user=SUPERUSER,
         password=plan.secrets.superuser,
         dbname=dbname,
-        connect_timeout=2,
+        connect_timeout=within,
         # Our own housekeeping must not wait for a standby that is still starting.
         options="-c synchronous_commit=local -c statement_timeout=10000",
         autocommit=True,

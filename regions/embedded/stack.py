@@ -203,7 +203,10 @@ class Stack:
         while not self._interrupted.wait(_TICK):
             if self._supervisord and self._supervisord.poll() is not None:
                 raise SupervisorError("supervisord died, and with it what it supervised")
-            watch.tick()
+            try:
+                watch.tick()
+            except SupervisorError as error:  # one late answer on a busy machine ends nothing
+                self._screen.warn(str(error))
 
     def stop(self) -> None:
         """End everything in good order; whatever resists is killed. Leaves nothing behind."""

@@ -18,8 +18,9 @@ from regions.embedded.plan import VALKEY_NAME, Plan, write_atomically
 from regions.embedded.ports import LOOPBACK
 from regions.embedded.processes import wait_until
 
-# Sentinels take 1 s to miss a primary and about 1 s to agree; after this, they will not.
-_FAILOVER_TIMEOUT = 10.0
+# Seconds until a primary that died returns as what it was, as nobody replaced it. The Sentinels
+# need about 4; one of their tries that fails is made again after twice their failover-timeout.
+_FAILOVER_TIMEOUT = 30.0
 _QUORUM = 2
 
 
@@ -68,7 +69,9 @@ def _sentinel_settings(plan: Plan, region: str) -> list[str]:
     return [
         f"port {plan.port('sentinel', region)}",
         f"sentinel monitor {VALKEY_NAME} {LOOPBACK} {primary} {_QUORUM}",
-        f"sentinel down-after-milliseconds {VALKEY_NAME} 1000",
+        # A Sentinel makes a lost connection again once a second at most, and counts from the
+        # promotion: with one second it would miss whoever was promoted just now, and replace it.
+        f"sentinel down-after-milliseconds {VALKEY_NAME} 2500",
         f"sentinel failover-timeout {VALKEY_NAME} 4000",
         f"sentinel parallel-syncs {VALKEY_NAME} 2",
     ]

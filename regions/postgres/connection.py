@@ -75,11 +75,12 @@ def check_alive(connection: BoundedConnection) -> None:
 def check_writer(connection: BoundedConnection) -> None:
     """Refuse a pooled connection whose server no longer takes writes.
 
-    Raises psycopg.OperationalError, on which the pool discards it, and looks for the writer among
-    all hosts.
+    Raises psycopg.OperationalError, and the pool looks for the writer among all hosts: it keeps
+    what a check refuses (psycopg_pool 3.3), unless it is closed.
     """
     # On for a standby, and for a writer that an operator has fenced by the server's default.
     if _ask(connection, "SHOW transaction_read_only") != ("off",):
+        connection.close()
         raise psycopg.OperationalError("the server takes no more writes")
 
 

@@ -44,7 +44,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail("Chromium is missing; CI must install it (`apt-get install chromium`)")
         pytest.skip("no Chromium here: `apt-get install chromium` to run browser tests")
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
@@ -78,7 +78,7 @@ def new_visit(browser: Browser, stack: Stack) -> Iterator[Callable[..., tuple[Pa
     def open_profile(**options: object) -> tuple[Page, Visit]:
         defaults = {"base_url": stack.front, "viewport": {"width": 1280, "height": 900}}
         context = browser.new_context(**(defaults | options))  # type: ignore[arg-type]  # Playwright's own names
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         return context.new_page(), Visit(context)
 

@@ -86,7 +86,7 @@ def test_tab_whose_region_dies_learns_from_another_what_it_missed(
     pid = stack.kill("ws", here)
     mark_paid(new_visit, stack, elsewhere, number)
 
-    expect(page.get_by_text(PAID)).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(PAID)).to_be_visible(timeout=90_000)
     assert page.evaluate("window.untouched") is True
     stack.wait_restarted("ws", here, pid)
 
@@ -100,7 +100,7 @@ def test_page_asks_now_and_then_where_sockets_cannot_pass(
 
     mark_paid(new_visit, stack, "tokyo", number)
 
-    expect(page.get_by_text(PAID)).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(PAID)).to_be_visible(timeout=90_000)
     assert page.evaluate("window.untouched") is True
 
 

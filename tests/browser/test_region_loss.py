@@ -116,4 +116,4 @@ def _orders(live: psycopg.Connection, email: str) -> list[tuple[str]]:
 
 def _wait_for_return(stack: Stack, region: str, killed: dict[str, int]) -> None:
     for name in APPLICATION:
-        stack.wait_restarted(name, region, killed[name], timeout=60)
+        stack.wait_restarted(name, region, killed[name], timeout=180)

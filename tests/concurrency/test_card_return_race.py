@@ -16,7 +16,7 @@ from django.test import Client
 from orders.gateways.base import PaymentAnswer
 from orders.gateways.stripe import StripeGateway
 from orders.models import Order, Payment
-from orders.services import payments
+from orders.services import cards, payments
 from shop.models import Variant
 from tests import card
 from tests.card import Account
@@ -48,7 +48,8 @@ def asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Co
     """Counts what Stripe is asked. Who looks up waits until another one does too, if one can."""
     counts: Counter[str] = Counter()
     guarded = request.node.callspec.params["guarded"]
-    both = Barrier(2, timeout=2 if guarded else 30)  # guarded, the second one never comes
+    both = Barrier(2, timeout=1 if guarded else 30)  # guarded, the second one never comes
+    captures = Barrier(2, timeout=30)
     look_up, capture = StripeGateway.look_up, StripeGateway.capture
 
     def wait_and_look_up(gateway: StripeGateway, payment: Payment) -> PaymentAnswer:
@@ -60,8 +61,11 @@ def asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Co
 
     def count_and_capture(gateway: StripeGateway, payment: Payment) -> PaymentAnswer:
         counts["capture"] += 1
+        if not guarded:
+            captures.wait()  # or the second one could find it captured
         return capture(gateway, payment)
 
+    monkeypatch.setattr(cards, "PATIENCE", 60.0)
     monkeypatch.setattr(StripeGateway, "look_up", wait_and_look_up)
     monkeypatch.setattr(StripeGateway, "capture", count_and_capture)
     return counts

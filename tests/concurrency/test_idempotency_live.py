@@ -228,8 +228,14 @@ async def _killed_while_it_waits(
 
     async with httpx.AsyncClient(cookies=cookies, timeout=30) as client:
         url = f"{stack.regions[region]['web']}/api/orders"
-        request = asyncio.create_task(client.post(url, json=body, headers=headers))
-        await asyncio.to_thread(wait_until, waits_for_stock, 20, "the order waits for the stock")
+
+        async def order() -> httpx.Response:
+            while must_ask_again(answer := await client.post(url, json=body, headers=headers)):
+                pass  # it waited for the stock as long as an order does
+            return answer
+
+        request = asyncio.create_task(order())
+        await asyncio.to_thread(wait_until, waits_for_stock, 60, "the order waits for the stock")
         for process in family:
             process.kill()
         answer = await request

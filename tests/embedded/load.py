@@ -16,6 +16,8 @@ class Account:
 
     answers: list[tuple[float, int]] = field(default_factory=list)
     """Moment of the answer, and its status; 0 when there was none."""
+    asked: list[float] = field(default_factory=list)
+    """Moment of each answer's request."""
     regions: list[str] = field(default_factory=list)
     """Who answered, in that order; empty for an answer of the front door itself."""
 
@@ -24,15 +26,14 @@ class Account:
         return sum(_failed(status) for _, status in self.answers)
 
     def longest_outage(self) -> float:
-        """Seconds between the first failure of a row and the next answer that is no failure."""
+        """Seconds between the first failure of a row and the next request that did not fail."""
         longest, since = 0.0, None
-        for moment, status in sorted(self.answers):
-            if not _failed(status):
-                since = None
-            elif since is None:
-                since = moment
-            if since is not None:
+        for asked, (moment, status) in zip(self.asked, self.answers, strict=True):
+            if _failed(status):
+                since = moment if since is None else since
                 longest = max(longest, moment - since)
+            elif since is not None:
+                longest, since = max(longest, asked - since), None
         return longest
 
 
@@ -77,10 +78,12 @@ class Load:
         with httpx.Client(base_url=address, timeout=15) as client:
             while not self._stop.wait(0.02):
                 method, path = self._requests[len(account.answers) % len(self._requests)]
+                asked = time.monotonic()
                 try:
                     answer = client.request(method, path)
                     status, region = answer.status_code, answer.headers.get("Anyport-Region", "")
                 except httpx.HTTPError:
                     status, region = 0, ""
+                account.asked.append(asked)
                 account.answers.append((time.monotonic(), status))
                 account.regions.append(region)

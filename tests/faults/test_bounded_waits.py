@@ -105,7 +105,7 @@ def test_a_plain_connection_waits_on(own_stack: Stack) -> None:
         own_stack.stop_process("postgres", region)
     waiting = own_stack.writer()
     try:
-        waiting.execute("SET statement_timeout = '200ms'")
+        waiting.execute("SET statement_timeout = '1s'")
         sent = waiting.pgconn
         sent.send_query(b"CREATE TABLE waits_on (at text)")
 
@@ -113,13 +113,13 @@ def test_a_plain_connection_waits_on(own_stack: Stack) -> None:
             wait_until(
                 lambda: (
                     observer.execute(
-                        "SELECT now() - query_start > interval '2 s' FROM pg_stat_activity"
+                        "SELECT now() - query_start > interval '5 s' FROM pg_stat_activity"
                         " WHERE wait_event = 'SyncRep' AND query LIKE 'CREATE TABLE waits_on%'"
                     ).fetchone()
                     == (True,)
                 ),
-                20,
-                "the commit still waits, ten time-outs later",
+                60,
+                "the commit still waits, five time-outs later",
             )
         assert sent.transaction_status == psycopg.pq.TransactionStatus.ACTIVE
     finally:

@@ -318,6 +318,7 @@ def test_orders_that_the_primary_alone_has_are_lost(own_stack: Stack) -> None:
                 own_stack.stop_process("postgres", region)
             with rush.going_on():
                 pass
+            rush.come_back()  # whoever was not served at once
             kill_postgres(own_stack, writer)
             for region in standbys:
                 own_stack.start_process("postgres", region)

@@ -1,6 +1,7 @@
 """DynamoDB is killed or frozen, alone, with Redis, or while a session is on its way there."""
 
 import threading
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -59,6 +60,14 @@ def test_dynamodb_frozen(shop: Stack, shoppers: Shoppers) -> None:
     shoppers.assert_complete()
 
 
+@pytest.fixture
+def nobody_sweeps(shop: Stack) -> Iterator[None]:
+    """Every five minutes a worker would make the copies that are missing."""
+    with frozen(*(shop.pid("worker", region) for region in shop.regions)):
+        yield
+
+
+@pytest.mark.usefixtures("nobody_sweeps")
 def test_next_save_restores_the_copy(shop: Stack) -> None:
     shopper, base = Shopper(), shop.regions["tokyo"]["web"]
     with killed(shop, "aws"):
@@ -110,6 +119,7 @@ def assert_told_to_come_back(shopper: Shopper, base: str, path: str) -> None:
 # --- A process is killed in between --------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("nobody_sweeps")
 def test_killed_between_redis_and_the_copy(shop: Stack) -> None:
     region = "singapore"
     base = shop.regions[region]["web"]

@@ -195,6 +195,8 @@ def locked_for_long(statement: str) -> Iterator[None]:
     finally:
         other.rollback()
         other.close()
+        with connection.cursor() as cursor:
+            cursor.execute("RESET lock_timeout")  # or the pool would give it to another test
         connection.close()
 
 

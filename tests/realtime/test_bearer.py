@@ -183,13 +183,13 @@ def test_token_opens_a_socket_in_every_region(stack: Stack) -> None:
     regions = stack.regions
     credentials = {name: stack.admin[name] for name in ("email", "password")}
     minted_in = next(iter(regions.values()))["web"]
-    answer = httpx.post(f"{minted_in}/api/auth/token", json=credentials, timeout=20)
+    answer = httpx.post(f"{minted_in}/api/auth/token", json=credentials, timeout=60)
     headers = {"Authorization": f"Bearer {answer.json()['token']}"}
 
     async def welcome(address: str) -> Any:
         url = f"{address}/ws/events/?staff=1"
-        async with websockets.connect(url, additional_headers=headers, open_timeout=20) as socket:
-            return json.loads(await asyncio.wait_for(socket.recv(), 10))
+        async with websockets.connect(url, additional_headers=headers, open_timeout=60) as socket:
+            return json.loads(await asyncio.wait_for(socket.recv(), 60))
 
     for region, addresses in regions.items():
         assert loops.run(welcome(addresses["ws"])) == {"type": "welcome", "region": region}
@@ -199,8 +199,8 @@ def test_live_socket_with_a_bad_token_is_closed_with_the_code(stack: Stack) -> N
     async def code(address: str) -> int:
         headers = {"Authorization": "Bearer garbage"}
         url = f"{address}/ws/events/?staff=1"
-        async with websockets.connect(url, additional_headers=headers, open_timeout=20) as socket:
-            await asyncio.wait_for(socket.wait_closed(), 10)
+        async with websockets.connect(url, additional_headers=headers, open_timeout=60) as socket:
+            await asyncio.wait_for(socket.wait_closed(), 60)
             assert socket.close_code is not None
             return int(socket.close_code)
 

@@ -29,7 +29,7 @@ def values(text: str) -> dict[str, float]:
 
 def samples(instance: str, name: str) -> list[Sample]:
     address = instance.replace("ws://", "http://")
-    families = text_string_to_metric_families(httpx.get(f"{address}/metrics").text)
+    families = text_string_to_metric_families(httpx.get(f"{address}/metrics", timeout=60).text)
     return [sample for family in families for sample in family.samples if sample.name == name]
 
 
@@ -71,7 +71,7 @@ def test_metrics_take_only_safe_methods(client: Client) -> None:
 @pytest.mark.parametrize("kind", ["web", "ws"])
 def test_every_instance_answers_by_itself(stack: Stack, kind: str) -> None:
     for region, addresses in stack.regions.items():
-        response = httpx.get(f"{addresses[kind]}/metrics")
+        response = httpx.get(f"{addresses[kind]}/metrics", timeout=60)
 
         assert response.headers["Anyport-Region"] == region
         assert values(response.text)["process_cpu_seconds_total"] > 0
@@ -93,7 +93,7 @@ def test_requests_are_counted_by_class_of_status(stack: Stack) -> None:
     before = requests(web)
 
     codes = [
-        httpx.get(f"{web}{path}").status_code
+        httpx.get(f"{web}{path}", timeout=60).status_code
         for path in ("/search/", "/search", "/no-such-page/", "/health/ready", "/metrics")
     ]
 
@@ -122,7 +122,7 @@ def test_requests_are_counted_by_class_of_status(stack: Stack) -> None:
 def test_the_front_door_does_not_lead_there(stack: Stack, path: str) -> None:
     """Over a bare socket: a client would tidy the path up."""
     front = httpx.URL(stack.front)
-    with socket.create_connection((front.host, front.port or 80), timeout=10) as door:
+    with socket.create_connection((front.host, front.port or 80), timeout=60) as door:
         door.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
         answer = b"".join(iter(lambda: door.recv(65536), b""))
 

@@ -3,17 +3,24 @@
 import os
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from regions.postgres import connection as connection_module
-from regions.postgres.connection import BoundedConnection, NoAnswer, check_alive, check_writer
+from regions.postgres.connection import (
+    BoundedConnection,
+    NoAnswer,
+    WriterConnection,
+    check_alive,
+    check_writer,
+)
 
 
 def connect(host: str, port: int) -> BoundedConnection:
@@ -56,8 +63,7 @@ def test_check_leaves_the_connection_as_it_was(autocommit: bool) -> None:
     for host, port in settings.DATABASE_HOSTS:
         with connect(host, port) as connection:
             connection.autocommit = autocommit
-            with suppress(psycopg.OperationalError):
-                check_writer(connection)
+            check_alive(connection)
 
             assert connection.autocommit is autocommit
             assert connection.info.transaction_status is psycopg.pq.TransactionStatus.IDLE
@@ -79,6 +85,53 @@ def test_pool_of_the_writer_asks_for_the_role() -> None:
     pool = connections["default"].pool  # type: ignore[attr-defined]  # PostgreSQL's wrapper has it
 
     assert pool._check is check_writer
+
+
+def hold_fenced(check: Callable[[BoundedConnection], None]) -> ConnectionPool[WriterConnection]:
+    """A pool of one, whose server stopped taking writes while the connection lay in it."""
+    database: dict[str, Any] = settings.DATABASES["default"]
+    pool = ConnectionPool(
+        connection_class=WriterConnection,
+        kwargs={
+            "host": database["HOST"],
+            "port": database["PORT"],
+            "user": database["USER"],
+            "password": database["PASSWORD"],
+            "dbname": "postgres",
+            "target_session_attrs": "read-write",
+        },
+        min_size=1,
+        max_size=1,
+        check=check,
+        open=True,
+    )
+    with pool.connection(timeout=60) as connection:
+        connection.autocommit = True
+        connection.execute("SET default_transaction_read_only = on")
+    return pool
+
+
+def test_pool_replaces_a_connection_to_a_server_that_was_fenced() -> None:
+    with (
+        hold_fenced(check_writer) as pool,
+        pool.connection(timeout=60) as connection,
+    ):
+        assert connection.execute("SHOW transaction_read_only").fetchone() == ("off",)
+
+
+def test_pool_keeps_what_is_refused_and_left_open() -> None:
+    """The control."""
+
+    def refuse(connection: BoundedConnection) -> None:
+        if connection.execute("SHOW transaction_read_only").fetchone() != ("off",):
+            raise psycopg.OperationalError("the server takes no more writes")
+
+    with (
+        hold_fenced(refuse) as pool,
+        pytest.raises(PoolTimeout),
+        pool.connection(timeout=1),
+    ):
+        pass
 
 
 @pytest.fixture
@@ -110,13 +163,17 @@ def reach(*ports: int) -> tuple[int, list[int]]:
         return connection.info.port, asked
 
 
-def test_host_that_did_not_answer_is_asked_last_for_a_while(silent: int) -> None:
+def test_host_that_did_not_answer_is_asked_last_for_a_while(
+    silent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     alive = settings.DATABASE_HOSTS[0][1]
+    monkeypatch.setattr(connection_module, "PASSED_OVER", 600.0)  # it is over when we say so
 
     assert reach(silent, alive) == (alive, [silent, alive])
     assert reach(silent, alive) == (alive, [alive])
     connection_module._silent_until.clear()  # what two seconds do
     assert reach(silent, alive) == (alive, [silent, alive])
+    connection_module._silent_until.clear()
 
 
 def test_connection_that_answers_nothing_is_not_waited_for(silent: int) -> None:
@@ -129,4 +186,5 @@ def test_connection_that_answers_nothing_is_not_waited_for(silent: int) -> None:
                 check_alive(own)
         finally:
             os.kill(pid, signal.SIGCONT)
+            connection_module._silent_until.clear()  # others go on to ask it first
         assert own.closed

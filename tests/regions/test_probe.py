@@ -4,11 +4,15 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
+
+from tests.stack import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOT = 60.0  # seconds; 3 on an idle machine
@@ -27,7 +31,7 @@ def probe(port: int, **changes: str) -> subprocess.CompletedProcess[str]:
         env=production(port) | changes,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=BOOT,
         check=False,
     )
 
@@ -56,17 +60,20 @@ def serving(request: pytest.FixtureRequest, free_port: int) -> Iterator[int]:
         yield free_port
     finally:
         process.terminate()
-        process.wait(15)
+        process.wait(BOOT)
 
 
 def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + BOOT
-    while time.monotonic() < deadline:
-        with socket.socket() as attempt:
-            if attempt.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError(f"nothing listens on {port}")
+    """Until it has answered once: the first request loads every page, longer than a probe waits."""
+    host = urlsplit(production(port)["ANYPORT_URL"]).netloc
+
+    def answers() -> bool:
+        with suppress(httpx.HTTPError):
+            url = f"http://127.0.0.1:{port}/health/live"
+            return httpx.get(url, headers={"Host": host}, timeout=BOOT).is_success
+        return False
+
+    wait_until(answers, 2 * BOOT, f"it answers on {port}")
 
 
 def test_a_process_with_productions_settings_is_healthy(serving: int) -> None:

@@ -71,7 +71,7 @@ def test_control_what_granian_has_to_iterate_leaves_in_parts() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/health/live", "/products/no-such/"])
 def test_a_head_is_answered_without_a_body(stack: Stack, path: str) -> None:
-    whole = httpx.get(f"{stack.regions['tokyo']['web']}{path}")
+    whole = httpx.get(f"{stack.regions['tokyo']['web']}{path}", timeout=60)
     head = httpx.head(f"{stack.regions['tokyo']['web']}{path}")
 
     assert (head.status_code, head.content) == (whole.status_code, b"")

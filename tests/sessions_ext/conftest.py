@@ -48,7 +48,7 @@ def empty_table(provisioned: None) -> None:
         client.batch_write_item(RequestItems={table: deletions})
     health.reset()
     # By its own probe. One that fails at first goes on in a thread, beside the test.
-    wait_until(health.redis_gate.is_open, 20, "Redis is trusted")
+    wait_until(health.redis_gate.is_open, 120, "Redis is trusted")
     wait_for_gates()
 
 

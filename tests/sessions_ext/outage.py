@@ -47,7 +47,7 @@ def wait_for_gates() -> None:
     """Until no thread tries a store any more; those that are there answer soon."""
     wait_until(
         lambda: not any(thread.name.endswith("-gate") for thread in threading.enumerate()),
-        20,
+        120,
         "no thread tries a store",
     )
 

@@ -14,7 +14,7 @@ from tests.sessions_ext.outage import forget_clients
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-WAIT: Final = 20  # seconds
+WAIT: Final = 120  # seconds
 
 
 def stored(**content: object) -> SessionStore:

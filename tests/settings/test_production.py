@@ -37,7 +37,7 @@ def start(environment: dict[str, str], then: str = "pass") -> subprocess.Complet
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 

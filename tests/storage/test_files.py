@@ -51,7 +51,7 @@ def test_private_files_are_reached_by_a_signed_url_of_one_hour(purpose: str) -> 
 
     assert "X-Amz-Expires=3600" in url
     assert "X-Amz-Signature=" in url
-    assert httpx.get(url, timeout=5).content == b"secret"
+    assert httpx.get(url, timeout=60).content == b"secret"
     storage.delete(name)
 
 

@@ -17,5 +17,5 @@ scenario = Scenario(
     help="the Redis primary is killed; the Sentinels promote a replica",
     strike=_strike,
     targets={Kind.READING: 0, Kind.SESSIONS: 5},
-    lasts=4,
+    lasts=6,
 )
