@@ -22,7 +22,8 @@ from celery import bootsteps
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport.redis import SentinelChannel, SentinelTransport
 from redis.exceptions import ConnectionError, ResponseError
-from redis.sentinel import SentinelManagedConnection
+
+from storage.redis import HangsUp
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ LONGEST_END: Final = 60.0
 """Seconds a worker may take to finish its tasks and end. Whoever stops it may be less patient."""
 
 
-class FollowingConnection(SentinelManagedConnection):
+class FollowingConnection(HangsUp):
     """Leads to whoever is the primary at the moment of connecting."""
 
     def connect_check_health(

@@ -23,13 +23,38 @@ from redis.exceptions import (
     ReadOnlyError,
     ResponseError,
 )
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
-from redis.sentinel import MasterNotFoundError, Sentinel
+from redis.sentinel import MasterNotFoundError, Sentinel, SentinelManagedConnection
+from redis.utils import SENTINEL
 
 from storage.breaker import Circuit, CircuitOpen
 
 _CANNOT_SERVE: Final = ("NOREPLICAS", "MISCONF")
 """Answers that redis-py has no class for. LOADING is a ConnectionError to it."""
+
+
+class HangsUp(SentinelManagedConnection):
+    """Is closed when an answer does not come in time, as redis-py's other connections are.
+
+    Its own (8.1) stays open, and in the pool: the late answer is then read as the answer to
+    whatever is asked next, and every answer after it is that of the question before.
+    """
+
+    def read_response(
+        self,
+        disable_decoding: bool = False,
+        *,
+        timeout: float | object = SENTINEL,
+        disconnect_on_error: bool | None = True,
+        push_request: bool | None = False,
+    ) -> Any:
+        return super().read_response(
+            disable_decoding,
+            timeout=timeout,
+            disconnect_on_error=disconnect_on_error,
+            push_request=push_request,
+        )
 
 
 class _Reconnect(Retry):
@@ -128,8 +153,14 @@ def _takes_writes(client: Redis) -> object:
 
 
 def _options(timeouts: Mapping[str, float]) -> dict[str, Any]:
-    # A new Retry for each pool: it is stateful while it retries.
-    return {"db": settings.REDIS_DB, "retry": _Reconnect(), **timeouts}
+    return {
+        "db": settings.REDIS_DB,
+        "retry": _Reconnect(),  # a new one for each pool: it is stateful while it retries
+        # With them, which Valkey does not send, a pool does not look whether a connection holds an
+        # answer that nobody has read.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+        **timeouts,
+    }
 
 
 @cache
@@ -149,7 +180,12 @@ def redis_primary() -> GuardedRedis:
             "retry": Retry(ExponentialBackoff(), 0),
         },
     )
-    found = sentinels.master_for(settings.REDIS_MASTER_NAME, redis_class=GuardedRedis, **options)
+    found = sentinels.master_for(
+        settings.REDIS_MASTER_NAME,
+        redis_class=GuardedRedis,
+        connection_class=HangsUp,
+        **options,
+    )
     return _guard(found, "redis-primary", _takes_writes)
 
 

@@ -99,6 +99,7 @@ def hold_fenced(check: Callable[[BoundedConnection], None]) -> ConnectionPool[Wr
             "password": database["PASSWORD"],
             "dbname": "postgres",
             "target_session_attrs": "read-write",
+            "autocommit": True,
         },
         min_size=1,
         max_size=1,
@@ -106,7 +107,6 @@ def hold_fenced(check: Callable[[BoundedConnection], None]) -> ConnectionPool[Wr
         open=True,
     )
     with pool.connection(timeout=60) as connection:
-        connection.autocommit = True
         connection.execute("SET default_transaction_read_only = on")
     return pool
 

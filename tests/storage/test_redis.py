@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.test import override_settings
 from redis import Redis
@@ -21,7 +22,7 @@ from redis.retry import Retry
 from settings.env import HostPort
 from storage.breaker import FAILURES, CircuitOpen
 from storage.cache import invalidate, read_through
-from storage.redis import redis_local, redis_primary
+from storage.redis import _options, redis_local, redis_primary
 from tests.stack import wait_until
 from tests.valkey import Valkey, as_primary, forget_clients, regain, running
 
@@ -370,6 +371,79 @@ def test_a_promotion_is_found_by_the_probe_and_by_no_request(
     with replica.client() as own:
         assert own.execute_command("ROLE")[0] == b"master"
     assert redis_primary().circuit.openings == 1
+
+
+def by_following_redis_pys_own_connection() -> Redis:
+    """The control: a client like the shop's, whose connections are redis-py's."""
+    options = _options(settings.REDIS_REQUEST_TIMEOUTS)
+    options.pop("maint_notifications_config")
+    sentinels: Any = redis_primary().connection_pool.sentinel_manager
+    return cast(Redis, sentinels.master_for(settings.REDIS_MASTER_NAME, **options))
+
+
+def ask_after_a_late_answer(client: Redis, server: Valkey) -> object:
+    """What "b" is, asked right after the answer to what "a" is did not come in time."""
+    client.mset({"a": "of a", "b": "of b"})
+    server.freeze()
+    with pytest.raises(TimeoutError):
+        client.get("a")
+    server.thaw()
+    return client.get("b")
+
+
+def test_a_late_answer_is_not_taken_for_another(
+    valkey: Valkey, replica: Valkey, sentinel: Valkey
+) -> None:
+    assert ask_after_a_late_answer(redis_primary(), valkey) == b"of b"
+
+
+def test_a_late_answer_of_the_local_node_is_not_taken_for_another(
+    valkey: Valkey, replica: Valkey
+) -> None:
+    redis_primary().mset({"a": "of a", "b": "of b"})
+    wait_until(lambda: said_nearby("b") == b"of b", 30, "it is replicated")
+    replica.freeze()
+    with pytest.raises(TimeoutError):
+        local().get("a")
+    replica.thaw()
+
+    assert local().get("b") == b"of b"
+
+
+def test_control_redis_pys_own_connection_takes_it(
+    valkey: Valkey, replica: Valkey, sentinel: Valkey
+) -> None:
+    control = by_following_redis_pys_own_connection()
+
+    assert ask_after_a_late_answer(control, valkey) == b"of a"
+
+
+def stop_reading_half_way(client: Redis) -> object:
+    """What "b" is, asked after something else than Redis ended the reading of two answers."""
+    client.mset({"a": "of a", "b": "of b"})
+
+    def interrupt(answer: object) -> object:
+        raise InterruptedError
+
+    client.set_response_callback("GET", interrupt)
+    with pytest.raises(InterruptedError), client.pipeline(transaction=False) as pipeline:
+        pipeline.get("a")
+        pipeline.get("a")
+        pipeline.execute()
+    client.response_callbacks.pop("GET")
+    return client.get("b")
+
+
+def test_what_was_not_read_is_not_taken_for_another(
+    valkey: Valkey, replica: Valkey, sentinel: Valkey
+) -> None:
+    assert stop_reading_half_way(redis_primary()) == b"of b"
+
+
+def test_control_redis_pys_own_pool_hands_out_what_was_not_read(
+    valkey: Valkey, replica: Valkey, sentinel: Valkey
+) -> None:
+    assert stop_reading_half_way(by_following_redis_pys_own_connection()) == b"of a"
 
 
 def test_sentinels_that_do_not_answer_are_asked_by_the_probe_alone(
