@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+import pytest_django
 from django.conf import settings
 from django.db import connection, connections
 from django.test import TransactionTestCase
+from django.utils import translation
 from hypothesis import settings as examples
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
@@ -105,8 +107,16 @@ class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # untyped
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """The test database cannot be dropped while the mirror's pool holds connections to it."""
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker
+) -> Iterator[None]:
+    """Nobody analyses tables whose rows are never committed: the server would plan for none.
+
+    The test database cannot be dropped while the mirror's pool holds connections to it.
+    """
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for name in connection.introspection.table_names():
+            cursor.execute(f"ALTER TABLE {name} SET (autovacuum_enabled = off)")
     yield
     connections["replica"].close()  # gives its connection back; the pool closes what it holds
     connections["replica"].close_pool()  # type: ignore[attr-defined]  # PostgreSQL's wrapper has it
@@ -151,6 +161,7 @@ def clean_redis() -> Iterator[None]:
     redis_primary().flushdb()
     health.reset()
     trust_redis()  # or each test would read the journal of all the tests before it
+    translation.activate(settings.LANGUAGE_CODE)  # of the last request of the test before
     yield
 
 

@@ -27,7 +27,7 @@ from tests.storage.contend import measure
 from tests.storage.holder import write
 
 LONG = 60.0  # seconds; nothing waits for it
-BRIEF = 8.0
+BRIEF = 6.0
 
 
 @pytest.fixture
