@@ -37,7 +37,7 @@ _CANNOT_SERVE: Final = ("NOREPLICAS", "MISCONF")
 class HangsUp(SentinelManagedConnection):
     """Is closed when an answer does not come in time, as redis-py's other connections are.
 
-    Its own (8.1) stays open, and in the pool: the late answer is then read as the answer to
+    Its own (8.1, redis-py#4292) stays open, and in the pool: the late answer is then read as the answer to
     whatever is asked next, and every answer after it is that of the question before.
     """
 
