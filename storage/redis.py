@@ -37,8 +37,8 @@ _CANNOT_SERVE: Final = ("NOREPLICAS", "MISCONF")
 class HangsUp(SentinelManagedConnection):
     """Is closed when an answer does not come in time, as redis-py's other connections are.
 
-    Its own (8.1, redis-py#4292) stays open, and in the pool: the late answer is then read as the answer to
-    whatever is asked next, and every answer after it is that of the question before.
+    Its own (8.1, redis-py#4292) stays open, and in the pool: the late answer is then read as that
+    to whatever is asked next, and every answer after it is that of the question before.
     """
 
     def read_response(
