@@ -23,7 +23,7 @@ from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport.redis import SentinelChannel, SentinelTransport
 from redis.exceptions import ConnectionError, ResponseError
 
-from storage.redis import HangsUp
+from storage.redis import FollowingConnection
 
 logger = logging.getLogger(__name__)
 
@@ -31,16 +31,8 @@ LONGEST_END: Final = 60.0
 """Seconds a worker may take to finish its tasks and end. Whoever stops it may be less patient."""
 
 
-class FollowingConnection(HangsUp):
-    """Leads to whoever is the primary at the moment of connecting."""
-
-    def connect_check_health(
-        self, check_health: bool = True, retry_socket_connect: bool = True
-    ) -> None:
-        """Raises redis.exceptions.ConnectionError also when no Sentinel knows a primary."""
-        if not self._sock and self.connection_pool.is_master:
-            self.host, self.port = self.connection_pool.get_master_address()
-        super().connect_check_health(check_health, retry_socket_connect)
+class WorkersConnection(FollowingConnection):
+    """Ends with the primary that it leads to, also in the middle of a blocking read."""
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         try:
@@ -53,7 +45,7 @@ class FollowingConnection(HangsUp):
 
 
 class FollowingChannel(SentinelChannel):
-    connection_class = FollowingConnection
+    connection_class = WorkersConnection
 
 
 class FollowingTransport(SentinelTransport):

@@ -14,7 +14,6 @@ import time
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
@@ -128,9 +127,7 @@ class EventConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # its base i
         await self._begin()
 
     async def _authorise(self, query: dict[str, str]) -> str | None:
-        # Whoever showed a token has a user already, whose row is read only when it is asked for.
-        user = self.scope["user"] if "user" in self.scope else await get_user(self.scope)
-        listener = Listener(self.scope["session"], user)
+        listener = Listener(self.scope["session"], self.scope["user"])  # read in that thread
         may_hear = database_sync_to_async(resolve, thread_sensitive=False)
         audience: str | None = await may_hear(listener, query)
         return audience

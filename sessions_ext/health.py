@@ -104,7 +104,11 @@ class Gate:
             if self._probing:
                 return
             self._probing = True
-        threading.Thread(target=self._keep_trying, name=f"{self.name}-gate", daemon=True).start()
+        work = threading.Thread(target=self._keep_trying, name=f"{self.name}-gate", daemon=True)
+        try:
+            work.start()
+        except RuntimeError:  # no threads left, or the interpreter ends: the next caller tries it
+            self._probing = False
 
     def _keep_trying(self) -> None:
         try:

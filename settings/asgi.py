@@ -20,9 +20,11 @@ from realtime.closing import CloseAtOnce  # noqa: E402  # after what has to be s
 from realtime.routing import websocket_urlpatterns  # noqa: E402  # after what has to be set up first
 from sessions_ext import pulse  # noqa: E402  # after what has to be set up first
 from sessions_ext.bearer import BearerSockets  # noqa: E402  # after what has to be set up first
+from sessions_ext.signed_in import SignedInSockets  # noqa: E402  # after what has to be set up first
 
 sockets = URLRouter(websocket_urlpatterns)
-browsers = AllowedHostsOriginValidator(CookieMiddleware(SessionMiddleware(sockets)))
+cookies = CookieMiddleware(SessionMiddleware(SignedInSockets(sockets)))
+browsers = AllowedHostsOriginValidator(cookies)
 application = ProtocolTypeRouter(
     {
         "http": django_application,

@@ -10,6 +10,9 @@ import django_stubs_ext
 from celery.schedules import crontab
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from settings.accounts import *  # noqa: F403 (a part of these settings)
 from settings.admin import UNFOLD as UNFOLD
@@ -163,6 +166,7 @@ REDIS_DB = env_int("REDIS_DB", 0)
 REDIS_REQUEST_TIMEOUTS = {"socket_connect_timeout": 0.5, "socket_timeout": 1.0}
 REDIS_LOCAL_TIMEOUTS = {"socket_connect_timeout": 0.2, "socket_timeout": 0.3}
 REDIS_TIMEOUTS = {"socket_connect_timeout": 0.5, "socket_timeout": 2.0}
+# One try each: there are others to ask, and redis-py would ask one that is gone eleven times.
 REDIS_SENTINEL_TIMEOUTS = {"socket_connect_timeout": 0.3, "socket_timeout": 0.5}
 
 if REDIS_SENTINELS:
@@ -171,7 +175,7 @@ if REDIS_SENTINELS:
     )
     _channel_host: dict[str, object] = {
         "sentinels": [tuple(sentinel) for sentinel in REDIS_SENTINELS],
-        "sentinel_kwargs": REDIS_SENTINEL_TIMEOUTS,
+        "sentinel_kwargs": REDIS_SENTINEL_TIMEOUTS | {"retry": AsyncRetry(NoBackoff(), 0)},
         "master_name": REDIS_MASTER_NAME,
     }
 else:
@@ -278,7 +282,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "master_name": REDIS_MASTER_NAME,
     "visibility_timeout": 600,
     "global_keyprefix": f"{ANYPORT_NAMESPACE}:celery:",
-    "sentinel_kwargs": REDIS_SENTINEL_TIMEOUTS,
+    "sentinel_kwargs": REDIS_SENTINEL_TIMEOUTS | {"retry": Retry(NoBackoff(), 0)},
     **REDIS_TIMEOUTS,
 }
 CELERY_TIMEZONE = "UTC"

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, load_backend
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.middleware import (
     AuthenticationMiddleware as DjangoAuthenticationMiddleware,
@@ -14,11 +14,11 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.middleware.locale import LocaleMiddleware as DjangoLocaleMiddleware
 from django.utils import translation
-from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
 
 from regions.routing import outlives_writer, without_writer
 from sessions_ext.errors import SessionsUnavailable
+from sessions_ext.signed_in import user_of
 from shop.preferences import chosen_language
 
 TELLS_VERSION = "tells_session_version"
@@ -66,13 +66,8 @@ def _signed_in(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
 def _as_a_standby_knows(request: HttpRequest) -> AbstractBaseUser:
     """Raises OperationalError where Django would end the session: the standby may not know yet of
     the account, or of its latest password."""
-    session = request.session
-    backend = load_backend(session[BACKEND_SESSION_KEY])
-    user: AbstractBaseUser | None = backend.get_user(session[SESSION_KEY])
-    if user is not None:
-        hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
-        if any(constant_time_compare(session.get(HASH_SESSION_KEY, ""), one) for one in hashes):
-            return user
+    if user := user_of(request.session):
+        return user
     raise OperationalError("no standby knows who this is, and no server takes writes")
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import mimetypes
+from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -93,15 +94,21 @@ def asset_key(body: bytes, suffix: str) -> str:
 
 
 def _put_once(where: Region, key: str, body: bytes) -> None:
-    try:
-        s3(where).put_object(
-            Bucket=bucket_name("assets", where),
-            Key=key,
-            Body=body,
-            ContentType=mimetypes.guess_type(key)[0] or "application/octet-stream",
-            CacheControl="public, max-age=31536000, immutable",
-            IfNoneMatch="*",
-        )
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 412:  # 412: already there
-            raise
+    for is_last in (False, True):
+        try:
+            s3(where).put_object(
+                Bucket=bucket_name("assets", where),
+                Key=key,
+                Body=body,
+                ContentType=mimetypes.guess_type(key)[0] or "application/octet-stream",
+                CacheControl="public, max-age=31536000, immutable",
+                IfNoneMatch="*",
+            )
+        except ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if status == HTTPStatus.PRECONDITION_FAILED:  # already there
+                return
+            if status != HTTPStatus.CONFLICT or is_last:  # somebody saves it at this moment
+                raise
+        else:
+            return

@@ -279,8 +279,8 @@ def hold(
     """
     lease = acquire(name, owner=owner, duration=duration, wait=wait, data=data)
     heart = _Heart(lease)
-    heart.start()
     try:
+        heart.start()
         yield lease
     finally:
         heart.stop()
@@ -313,7 +313,8 @@ class _Heart(threading.Thread):
 
     def stop(self) -> None:
         self._stopping.set()
-        self.join()  # as long as one call to DynamoDB may take
+        if self.ident:  # it began
+            self.join()  # as long as one call to DynamoDB may take
 
 
 # --- DynamoDB --------------------------------------------------------------------------------

@@ -34,12 +34,27 @@ _CANNOT_SERVE: Final = ("NOREPLICAS", "MISCONF")
 """Answers that redis-py has no class for. LOADING is a ConnectionError to it."""
 
 
-class HangsUp(SentinelManagedConnection):
-    """Is closed when an answer does not come in time, as redis-py's other connections are.
+class FollowingConnection(SentinelManagedConnection):
+    """Leads to whoever is the primary at the moment of connecting, and is closed when an answer
+    does not come in time.
 
-    Its own (8.1, redis-py#4292) stays open, and in the pool: the late answer is then read as that
-    to whatever is asked next, and every answer after it is that of the question before.
+    redis-py's own (8.1) connects again to where it led before, and (redis-py#4292) stays open, and
+    in the pool: the late answer is then read as that to whatever is asked next, and every answer
+    after it is that of the question before.
     """
+
+    def connect_to(self, address: tuple[str, int]) -> None:
+        """To where a Sentinel has just said."""
+        self.host, self.port = address
+        super().connect_check_health(self.connection_pool.check_connection, False)
+
+    def connect_check_health(
+        self, check_health: bool = True, retry_socket_connect: bool = True
+    ) -> None:
+        """Raises redis.exceptions.ConnectionError also when no Sentinel knows a primary."""
+        if not self._sock and self.connection_pool.is_master:
+            self.host, self.port = self.connection_pool.get_master_address()
+        super().connect_check_health(check_health, retry_socket_connect)
 
     def read_response(
         self,
@@ -55,6 +70,21 @@ class HangsUp(SentinelManagedConnection):
             disconnect_on_error=disconnect_on_error,
             push_request=push_request,
         )
+
+
+class Sentinels(Sentinel):
+    """redis-py's (8.1) swaps two places of its list when one answers: threads that look for the
+    primary at once, as they do when it is lost, would leave one of the Sentinels out for good."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)  # type: ignore[no-untyped-call]  # untyped there
+        self._all = tuple(self.sentinels)
+
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        found: tuple[str, int] = super().discover_master(service_name)  # type: ignore[no-untyped-call]  # untyped there
+        first = self.sentinels[0]
+        self.sentinels = [first, *(each for each in self._all if each is not first)]
+        return found
 
 
 class _Reconnect(Retry):
@@ -173,7 +203,7 @@ def redis_primary() -> GuardedRedis:
     if not settings.REDIS_SENTINELS:
         client = GuardedRedis.from_url(settings.REDIS_URL, **options)
         return _guard(client, "redis-primary", _takes_writes)
-    sentinels: Any = Sentinel(  # type: ignore[no-untyped-call]  # untyped there
+    sentinels: Any = Sentinels(
         settings.REDIS_SENTINELS,
         sentinel_kwargs={
             **settings.REDIS_SENTINEL_TIMEOUTS,
@@ -183,7 +213,7 @@ def redis_primary() -> GuardedRedis:
     found = sentinels.master_for(
         settings.REDIS_MASTER_NAME,
         redis_class=GuardedRedis,
-        connection_class=HangsUp,
+        connection_class=FollowingConnection,
         **options,
     )
     return _guard(found, "redis-primary", _takes_writes)

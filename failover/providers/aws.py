@@ -35,6 +35,12 @@ PATIENCE: Final = 15 * 60.0
 """Seconds for Aurora, or ElastiCache, to do what it was asked; they take one to a few minutes."""
 POLL: Final = 5.0
 _BUSY: Final = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "ServiceUnavailable"}
+_BY_STATE: Final = {
+    "InvalidGlobalClusterStateFault",
+    "InvalidDBClusterStateFault",
+    "InvalidGlobalReplicationGroupStateFault",
+}
+"""Refusals of what is under way already, also because it was just asked for."""
 _EXPLANATIONS: Final = {
     "GlobalClusterNotFoundFault": "AURORA_GLOBAL_CLUSTER names no global cluster of this account",
     "DBClusterNotFoundFault": "the chosen cluster is no longer a member of the global cluster",
@@ -288,6 +294,9 @@ def _until_accepted(ask: Callable[[], object], was_done: Callable[[], bool]) -> 
             ask()
         except ClientError as error:
             if error.response["Error"]["Code"] not in _BUSY or pause is None:
+                # botocore asks again by itself where an answer is late: it may have been accepted.
+                if error.response["Error"]["Code"] in _BY_STATE and was_done():
+                    return
                 raise _explained(error) from error
         except BotoCoreError as error:
             if was_done():

@@ -75,12 +75,11 @@ def check_alive(connection: BoundedConnection) -> None:
 def check_writer(connection: BoundedConnection) -> None:
     """Refuse a pooled connection whose server no longer takes writes.
 
-    Raises psycopg.OperationalError, and the pool looks for the writer among all hosts: it keeps
-    what a check refuses (psycopg_pool 3.3), unless it is closed.
+    Raises psycopg.OperationalError, and the pool looks for the writer among all hosts.
     """
     # On for a standby, and for a writer that an operator has fenced by the server's default.
     if _ask(connection, "SHOW transaction_read_only") != ("off",):
-        connection.close()
+        _let_go(connection)
         raise psycopg.OperationalError("the server takes no more writes")
 
 
@@ -91,11 +90,25 @@ def _ask(connection: BoundedConnection, question: LiteralString) -> object:
     connection.autocommit, connection.answer_limit = True, CHECK_LIMIT
     try:
         answer = connection.execute(question).fetchone()
-    except NoAnswer:
-        _fell_silent(host, port)
+    except psycopg.Error as error:
+        if isinstance(error, NoAnswer):
+            _fell_silent(host, port)
+        _let_go(connection)
         raise
     connection.autocommit, connection.answer_limit = autocommit, limit
     return answer
+
+
+def _let_go(connection: BoundedConnection) -> None:
+    """Close it, and those that lie in its pool beside it: their server has gone with its own.
+
+    psycopg_pool (3.3) keeps what a check refuses unless it is closed, and pauses after each; it
+    gives up after the third, with all that was connected meanwhile still in the pool.
+    """
+    connection.close()
+    pool: Any = getattr(connection, "_pool", None)
+    if pool is not None and connection._created_at > pool._drained_at:  # or nobody has yet
+        pool.drain()
 
 
 def _fell_silent(host: str, port: str) -> None:

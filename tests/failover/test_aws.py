@@ -197,9 +197,24 @@ def test_what_is_done_is_not_done_again(cloud: Aws) -> None:
 def test_a_refusal_is_explained(cloud: Aws, code: str, told: str) -> None:
     cloud.is_global("taiwan")
     cloud.rds["tokyo"].add_client_error("switchover_global_cluster", code, "why")
+    if code.endswith("StateFault"):  # does it move already?
+        cloud.is_global("taiwan")
 
     with pytest.raises(ProviderError, match=told):
         AwsProvider().promote("tokyo", 1, planned=True)
+
+
+def test_a_move_that_was_accepted_without_an_answer_is_not_refused(cloud: Aws) -> None:
+    """botocore has asked again by itself, and is told that the cluster is not available."""
+    cloud.is_global("taiwan")
+    cloud.rds["tokyo"].add_client_error(
+        "switchover_global_cluster", "InvalidGlobalClusterStateFault"
+    )
+    cloud.is_moving("taiwan", "tokyo", "switching-over")
+    cloud.is_moving("taiwan", "tokyo", "switching-over")
+    cloud.is_global("tokyo")
+
+    AwsProvider().promote("tokyo", 1, planned=True)
 
 
 def test_a_busy_aws_is_asked_again(cloud: Aws) -> None:
@@ -305,6 +320,7 @@ def test_a_planned_move_that_was_refused_is_taken_up_and_ends(cloud: Aws) -> Non
         cloud.is_global("taiwan")
         if answer:
             cloud.rds["tokyo"].add_client_error("switchover_global_cluster", answer)
+            cloud.is_global("taiwan")
     cloud.rds["tokyo"].add_response("switchover_global_cluster", {}, switchover(cloud))
     for _ in ("it moved", "others follow"):
         cloud.is_global("tokyo")
@@ -357,6 +373,7 @@ def test_a_datastore_that_is_being_changed_is_told(cloud: Aws) -> None:
             "PrimaryReplicationGroupId": ANY,
         },
     )
+    cloud.is_datastore("taiwan")
 
     with pytest.raises(ProviderError, match="is being changed already: modifying"):
         AwsProvider().promote_redis("tokyo")

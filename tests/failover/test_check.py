@@ -29,6 +29,7 @@ STORES = "postgres.role,postgres.writer,redis,sessions.stores,s3,dynamodb"
 """Checks of what has no processes of the shop in it: those of the stack know not this database."""
 
 pytestmark = pytest.mark.django_db
+OURS = {"DJANGO_SETTINGS_MODULE": "tests.patient"}
 
 
 def run(*arguments: str, **environment: str) -> tuple[int, str, float]:
@@ -37,13 +38,17 @@ def run(*arguments: str, **environment: str) -> tuple[int, str, float]:
     process = subprocess.run(
         [sys.executable, "manage.py", "failover", *arguments],
         cwd=REPOSITORY,
-        env=os.environ | {"DATABASE_NAME": str(connection.settings_dict["NAME"])} | environment,
+        env=os.environ | OURS | {"DATABASE_NAME": _database_name()} | environment,
         capture_output=True,
         text=True,
         timeout=180,
         check=False,
     )
     return process.returncode, process.stdout, time.monotonic() - began
+
+
+def _database_name() -> str:
+    return str(connection.settings_dict["NAME"])
 
 
 def check(

@@ -1,9 +1,10 @@
 """The broker's connection while its primary is demoted, on real Sentinels."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Final
@@ -97,6 +98,53 @@ def test_control_kombus_own_takes_it_for_a_defect(
 ) -> None:
     with pytest.raises(ResponseError, match="UNBLOCKED"):
         read_while_demoted(SentinelTransport, valkey, replica)
+
+
+class Gone:
+    """A Sentinel that hangs up on everybody, and counts them."""
+
+    def __init__(self) -> None:
+        self.knocks = 0
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = int(self._listener.getsockname()[1])
+        Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        with suppress(OSError):
+            while True:
+                caller, _ = self._listener.accept()
+                self.knocks += 1
+                caller.close()
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+def knocks(sentinel_kwargs: dict[str, Any]) -> int:
+    """How often the first of the Sentinels is asked for one connection, while it is gone."""
+    other = settings.REDIS_SENTINELS[0]
+    with closing(Gone()) as gone:
+        addresses = [f"127.0.0.1:{gone.port}", f"{other.host}:{other.port}"]
+        with Connection(
+            ";".join(f"sentinel://{each}/0" for each in addresses),
+            transport=FollowingTransport,
+            transport_options={
+                "master_name": settings.REDIS_MASTER_NAME,
+                "sentinel_kwargs": sentinel_kwargs,
+            },
+        ) as connection:
+            channel: Any = connection.channel()
+            assert channel.client.ping()
+        return gone.knocks
+
+
+def test_a_sentinel_that_is_gone_costs_a_worker_one_try_each_time() -> None:
+    given: Any = settings.CELERY_BROKER_TRANSPORT_OPTIONS["sentinel_kwargs"]
+
+    asked = knocks(given)
+    control = knocks({name: value for name, value in given.items() if name != "retry"})
+
+    assert 10 * asked <= control  # eleven tries for one
 
 
 class Restoring:

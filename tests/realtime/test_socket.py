@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
+from channels.auth import get_user
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import Permission
@@ -35,12 +36,12 @@ def cookie(**values: Any) -> str:
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
-def log_in(customer: Customer) -> str:
+def log_in(customer: Customer, auth_hash: str = "") -> str:
     return cookie(
         **{
             SESSION_KEY: str(customer.pk),
             BACKEND_SESSION_KEY: settings.AUTHENTICATION_BACKENDS[0],
-            HASH_SESSION_KEY: customer.get_session_auth_hash(),
+            HASH_SESSION_KEY: auth_hash or customer.get_session_auth_hash(),
         }
     )
 
@@ -92,6 +93,28 @@ async def closing_code(query: str, cookies: str = "") -> int:
     socket = Socket(query, cookies)
     await socket.connect()
     return int((await socket.receive_output(20))["code"])
+
+
+def test_who_signed_in_before_the_secret_key_was_changed_listens_on(settings: Any) -> None:
+    customer = make_customer()
+    former = customer.get_session_auth_hash()
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "quite another, and as long as one of these should be at the least"
+    store = import_module(settings.SESSION_ENGINE).SessionStore()
+    cookies = log_in(customer, former)
+    session = store.__class__(cookies.partition("=")[2])
+
+    async def scenario() -> None:
+        async with opened("", cookies):
+            pass
+
+    async_to_sync(scenario)()
+    kept = session.get(SESSION_KEY)
+    user = async_to_sync(get_user)({"session": session})  # the control
+
+    assert kept == str(customer.pk)
+    assert user.is_anonymous
+    assert session.is_empty()
 
 
 def paid_by_admin(order: Order) -> None:

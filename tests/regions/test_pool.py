@@ -134,6 +134,57 @@ def test_pool_keeps_what_is_refused_and_left_open() -> None:
         pass
 
 
+def hold_dead(check: Callable[[BoundedConnection], None]) -> ConnectionPool[BoundedConnection]:
+    """A pool whose four connections were ended by the server while they lay in it."""
+    host, port = settings.DATABASE_HOSTS[0]
+    database: dict[str, Any] = settings.DATABASES["default"]
+    pool = ConnectionPool(
+        connection_class=BoundedConnection,
+        kwargs={
+            "host": host,
+            "port": port,
+            "user": database["USER"],
+            "password": database["PASSWORD"],
+            "dbname": "postgres",
+            "autocommit": True,
+        },
+        min_size=4,
+        max_size=4,
+        check=check,
+        open=True,
+    )
+    pool.wait(60)
+    held = [pool.getconn(timeout=60) for _ in range(4)]
+    pids = [each.info.backend_pid for each in held]
+    for each in held:
+        pool.putconn(each)
+    with connect(host, port) as other:
+        other.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", [pids])
+    return pool
+
+
+def test_pool_whose_server_went_gives_what_it_connects_anew() -> None:
+    with (
+        hold_dead(check_alive) as pool,
+        pool.connection(timeout=20) as connection,
+    ):
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_pool_asks_one_dead_connection_after_another() -> None:
+    """The control: three are enough to use up whatever time is given."""
+
+    def refuse(connection: BoundedConnection) -> None:
+        connection.execute("SELECT 1")
+
+    with (
+        hold_dead(refuse) as pool,
+        pytest.raises(PoolTimeout),
+        pool.connection(timeout=5),
+    ):
+        pass
+
+
 @pytest.fixture
 def silent() -> Iterator[int]:
     """A port whose server lets everybody in and says nothing."""

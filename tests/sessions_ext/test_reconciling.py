@@ -1,5 +1,6 @@
 """What happens at the same time as a store comes back, is sent twice, or is not what we wrote."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -55,6 +56,20 @@ def in_between(
 
 def reopen_redis() -> None:
     redis_gate.close(ConnectionError("for a moment"))
+    wait_until(redis_gate.is_open, WAIT, "Redis is trusted")
+
+
+def test_redis_is_asked_again_after_no_thread_could_be_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        redis_gate.close(ConnectionError("for a moment"))
+        assert not redis_gate.is_open()
+
     wait_until(redis_gate.is_open, WAIT, "Redis is trusted")
 
 

@@ -4,6 +4,8 @@ import hashlib
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
@@ -36,6 +38,28 @@ def test_saving_an_asset_again_writes_nothing() -> None:
     after = s3(region).head_object(Bucket=bucket_name("assets", region), Key=again)
     assert again == first
     assert after["LastModified"] == before["LastModified"]
+
+
+@pytest.mark.parametrize(("refusals", "saved"), [(1, True), (2, False)])
+def test_saving_while_another_region_saves_the_same_is_tried_once_more(
+    refusals: int, saved: bool
+) -> None:
+    here = this_region()
+    with Stubber(s3(here)) as stubber:
+        for _ in range(refusals):
+            stubber.add_client_error(
+                "put_object", "ConditionalRequestConflict", http_status_code=409
+            )
+        if saved:
+            stubber.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
+
+        if saved:
+            storages["assets"].save("a.svg", ContentFile(BODY))
+        else:
+            with pytest.raises(ClientError, match="ConditionalRequestConflict"):
+                storages["assets"].save("a.svg", ContentFile(BODY))
+
+        stubber.assert_no_pending_responses()
 
 
 def test_asset_url_is_public_and_unsigned() -> None:

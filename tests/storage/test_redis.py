@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from threading import Barrier
 from typing import Any, cast
 
 import pytest
@@ -18,13 +19,14 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, ReadOnlyError, RedisError, ResponseError, TimeoutError
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from settings.env import HostPort
 from storage.breaker import FAILURES, CircuitOpen
 from storage.cache import invalidate, read_through
-from storage.redis import _options, redis_local, redis_primary
+from storage.redis import Sentinels, _options, redis_local, redis_primary
 from tests.stack import wait_until
-from tests.valkey import Valkey, as_primary, forget_clients, regain, running
+from tests.valkey import Valkey, as_primary, forget_clients, free_port, regain, running
 
 
 @pytest.fixture
@@ -444,6 +446,41 @@ def test_control_redis_pys_own_pool_hands_out_what_was_not_read(
     valkey: Valkey, replica: Valkey, sentinel: Valkey
 ) -> None:
     assert stop_reading_half_way(by_following_redis_pys_own_connection()) == b"of a"
+
+
+def look_at_once(kind: type[Sentinel]) -> tuple[set[object], set[object]]:
+    """Four threads look for the primary while the first Sentinel is gone: whom it asks from then
+    on, and whom it was told of."""
+    known = [("127.0.0.1", free_port()), *map(tuple, settings.REDIS_SENTINELS)]
+    sentinels: Any = kind(known, sentinel_kwargs={"retry": Retry(NoBackoff(), 0)})
+    everybody = set(sentinels.sentinels)
+    answering, together = sentinels.sentinels[1], Barrier(4, timeout=60)
+    ask = answering.sentinel_masters
+
+    def ask_together() -> object:
+        answer = ask()
+        together.wait()
+        return answer
+
+    answering.sentinel_masters = ask_together
+    with ThreadPoolExecutor(4) as threads:
+        looks = [
+            threads.submit(sentinels.discover_master, settings.REDIS_MASTER_NAME) for _ in range(4)
+        ]
+        assert len({look.result(60) for look in looks}) == 1
+    return set(sentinels.sentinels), everybody
+
+
+def test_threads_that_look_at_once_forget_no_sentinel() -> None:
+    asked, known = look_at_once(Sentinels)
+
+    assert asked == known
+
+
+def test_control_redis_pys_own_forgets_one() -> None:
+    asked, known = look_at_once(Sentinel)
+
+    assert len(asked) == len(known) - 1
 
 
 def test_sentinels_that_do_not_answer_are_asked_by_the_probe_alone(
