@@ -36,7 +36,8 @@ ACCOUNT_EMAIL_NOTIFICATIONS = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 # Offices and mobile carriers put many shoppers behind one address; guessing a password is
 # limited by allauth's default for failed log-ins: 10 a minute from one address, 5 in 5 minutes
-# for one account.
+# for one account. allauth counts those of one address one after the other, and refuses whoever
+# would wait a second for that: from a region 100 ms from the primary, more than some three at once.
 ACCOUNT_RATE_LIMITS = {"login": "120/m/ip", "signup": "60/m/ip"}
 # How many proxies of ours append to X-Forwarded-For before a request arrives here.
 ALLAUTH_TRUSTED_PROXY_COUNT = env_int("TRUSTED_PROXY_COUNT", 1)

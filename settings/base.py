@@ -226,7 +226,8 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 _aws_endpoint = env_str("AWS_ENDPOINT_URL", "")
 S3_ENDPOINT_URL = env_str("AWS_ENDPOINT_URL_S3", _aws_endpoint) or None
 DYNAMODB_ENDPOINT_URL = env_str("AWS_ENDPOINT_URL_DYNAMODB", _aws_endpoint) or None
-# Seconds, each of at most two tries. Requests wait for DynamoDB when Redis is gone.
+# Seconds, each of at most two tries; to connect, for each address of the name. Requests wait for
+# DynamoDB when Redis is gone.
 AWS_TIMEOUTS = {"connect_timeout": 1.0, "read_timeout": 2.0}
 # For commands, which list whole buckets and make tables, also beside a stack that starts.
 AWS_PATIENT_TIMEOUTS = {"connect_timeout": 2.0, "read_timeout": 15.0}

@@ -67,7 +67,8 @@ DATABASES = {
             # Of two settings of one name the later holds.
             "options": f"{_timeouts} -c default_transaction_read_only=on"
             f" -c statement_timeout={_BROWSING_LIMIT}s",
-            "pool": _pool,
+            # Back to the region's own standby before long, where that was silent for a moment.
+            "pool": _pool | {"max_lifetime": 300},
         },
         "ANSWER_TIMEOUT": _BROWSING_LIMIT,
         "TEST": {"MIRROR": "default"},

@@ -20,7 +20,7 @@ STRIPE_API_BASE = env_str("STRIPE_API_BASE", "").rstrip("/")
 STRIPE_CHECKOUT_ORIGIN = env_str(
     "STRIPE_CHECKOUT_ORIGIN", STRIPE_API_BASE or "https://checkout.stripe.com"
 ).rstrip("/")
-# Seconds to connect and to read; a call is tried at most twice.
+# Seconds to connect, for each address of the name, and to read; a call is tried at most twice.
 STRIPE_TIMEOUTS = (2.0, 5.0)
 
 if STRIPE_SECRET_KEY:
