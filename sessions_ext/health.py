@@ -108,7 +108,8 @@ class Gate:
         try:
             work.start()
         except RuntimeError:  # no threads left, or the interpreter ends: the next caller tries it
-            self._probing = False
+            with self._lock:
+                self._probing = False
 
     def _keep_trying(self) -> None:
         try:

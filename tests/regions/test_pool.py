@@ -87,25 +87,29 @@ def test_pool_of_the_writer_asks_for_the_role() -> None:
     assert pool._check is check_writer
 
 
-def hold_fenced(check: Callable[[BoundedConnection], None]) -> ConnectionPool[WriterConnection]:
-    """A pool of one, whose server stopped taking writes while the connection lay in it."""
+def open_pool[C: BoundedConnection](
+    kind: type[C], size: int, check: Callable[[BoundedConnection], None], where: dict[str, Any]
+) -> ConnectionPool[C]:
+    """As the shop's, of so many connections, which are made."""
     database: dict[str, Any] = settings.DATABASES["default"]
+    who = {"user": database["USER"], "password": database["PASSWORD"], "dbname": "postgres"}
     pool = ConnectionPool(
-        connection_class=WriterConnection,
-        kwargs={
-            "host": database["HOST"],
-            "port": database["PORT"],
-            "user": database["USER"],
-            "password": database["PASSWORD"],
-            "dbname": "postgres",
-            "target_session_attrs": "read-write",
-            "autocommit": True,
-        },
-        min_size=1,
-        max_size=1,
+        connection_class=kind,
+        kwargs=where | who | {"autocommit": True},
+        min_size=size,
+        max_size=size,
         check=check,
         open=True,
     )
+    pool.wait(60)
+    return pool
+
+
+def hold_fenced(check: Callable[[BoundedConnection], None]) -> ConnectionPool[WriterConnection]:
+    """A pool of one, whose server stopped taking writes while the connection lay in it."""
+    hosts = {name: settings.DATABASES["default"][name.upper()] for name in ("host", "port")}
+    to_writer = hosts | {"target_session_attrs": "read-write"}
+    pool = open_pool(WriterConnection, 1, check, to_writer)
     with pool.connection(timeout=60) as connection:
         connection.execute("SET default_transaction_read_only = on")
     return pool
@@ -137,23 +141,7 @@ def test_pool_keeps_what_is_refused_and_left_open() -> None:
 def hold_dead(check: Callable[[BoundedConnection], None]) -> ConnectionPool[BoundedConnection]:
     """A pool whose four connections were ended by the server while they lay in it."""
     host, port = settings.DATABASE_HOSTS[0]
-    database: dict[str, Any] = settings.DATABASES["default"]
-    pool = ConnectionPool(
-        connection_class=BoundedConnection,
-        kwargs={
-            "host": host,
-            "port": port,
-            "user": database["USER"],
-            "password": database["PASSWORD"],
-            "dbname": "postgres",
-            "autocommit": True,
-        },
-        min_size=4,
-        max_size=4,
-        check=check,
-        open=True,
-    )
-    pool.wait(60)
+    pool = open_pool(BoundedConnection, 4, check, {"host": host, "port": port})
     held = [pool.getconn(timeout=60) for _ in range(4)]
     pids = [each.info.backend_pid for each in held]
     for each in held:
