@@ -339,15 +339,10 @@ class Shoppers:
 
     def assert_complete(self) -> None:
         """Each finds all of it in every region, and nobody is there who has left."""
-        self.assert_nothing_is_missing()
-        for base in bases(self.shop):
-            seen = [kept.copy().state(base)[::2] for kept in self.ended]
-            assert seen == [(None, 0)] * len(self.ended), f"somebody came back at {base}"
-
-    def assert_nothing_is_missing(self) -> None:
-        """Each finds all of it in every region."""
         for base in bases(self.shop):
             assert {name: each.state(base) for name, each in self.people.items()} == self.expected
+            seen = [kept.copy().state(base)[::2] for kept in self.ended]
+            assert seen == [(None, 0)] * len(self.ended), f"somebody came back at {base}"
 
     def wait_for_dynamodb(self) -> None:
         """Until each region uses it again: each learns of its return by itself."""
